@@ -1,0 +1,71 @@
+using System.Numerics;
+using DistTrain.Core.Kernels;
+using DistTrain.Core.Tensors;
+
+namespace DistTrain.Core.Layers;
+
+/// <summary>
+/// y = x · Wᵀ + b, the book's Affine (section 5.6.1), PyTorch's Linear: W is (out, in), b is (out,). x: (rows, in), y: (rows, out).
+/// </summary>
+/// <typeparam name="T">The element type.</typeparam>
+public sealed unsafe class Affine<T>(Kernels<T> kernels, int inputs, int outputs, int weightOffset, int biasOffset)
+    : Layer<T>(kernels, new Shape(inputs), new Shape(outputs))
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    private readonly PackedOperand<T> _forwardWeight = kernels.CreateOperand(inputs, outputs);
+    private readonly RowBuffer<T> _output = new(outputs);
+    private readonly RowBuffer<T> _inputGradient = new(inputs);
+    private PackedOperand<T>? _backwardWeight;
+    private bool _backwardWeightIsCurrent;
+    private T* _parameters;
+    private Matrix<T> _input;
+
+    /// <inheritdoc/>
+    public override void UseParameters(T* parameters)
+    {
+        _parameters = parameters;
+        _backwardWeightIsCurrent = false;
+        Kernels.PackTransposed(parameters + weightOffset, inputs, _forwardWeight);
+    }
+
+    /// <inheritdoc/>
+    public override Matrix<T> Forward(Matrix<T> input)
+    {
+        _input = input;
+        var output = _output.Rows(input.Rows);
+        Kernels.Product(input, _forwardWeight, _parameters + biasOffset, output);
+        return output;
+    }
+
+    /// <summary>∂W = ∂yᵀ · x and ∂b = Σ ∂y per shard, folded along the tree; ∂x = ∂y · W.</summary>
+    /// <inheritdoc/>
+    public override Matrix<T> Backward(Matrix<T> outputGradient, in GradientFold<T> gradients, bool inputGradientWanted)
+    {
+        Kernels.FoldedProduct(outputGradient, _input, gradients.Plan, gradients.NodeBuffers, weightOffset);
+        Kernels.FoldedColumnSums(outputGradient, gradients.Plan, gradients.NodeBuffers, biasOffset);
+        if (!inputGradientWanted)
+        {
+            return default;
+        }
+
+        if (!_backwardWeightIsCurrent)
+        {
+            _backwardWeight ??= Kernels.CreateOperand(outputs, inputs);
+            Kernels.Pack(_parameters + weightOffset, inputs, _backwardWeight);
+            _backwardWeightIsCurrent = true;
+        }
+
+        var inputGradient = _inputGradient.Rows(outputGradient.Rows);
+        Kernels.Product(outputGradient, _backwardWeight!, bias: null, inputGradient);
+        return inputGradient;
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _forwardWeight.Dispose();
+        _backwardWeight?.Dispose();
+        _output.Dispose();
+        _inputGradient.Dispose();
+    }
+}

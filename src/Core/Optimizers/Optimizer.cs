@@ -1,0 +1,160 @@
+using DistTrain.Core.Kernels;
+using DistTrain.Core.Tensors;
+
+namespace DistTrain.Core.Optimizers;
+
+/// <summary>
+/// Updates parameters from the sum of their gradients: <c>Step</c> is the book's <c>update(params, grads)</c>. Its slots (velocity, moments)
+/// are flat buffers in the parameters' layout.
+/// </summary>
+public abstract unsafe class Optimizer : IDisposable
+{
+    private readonly Kernels<float> _kernels;
+    private readonly AlignedBuffer<float>[] _slots;
+    private readonly int _length;
+
+    private protected Optimizer(Kernels<float> kernels, int length, params string[] slotNames)
+    {
+        _kernels = kernels;
+        _length = length;
+        SlotNames = slotNames;
+        _slots = [.. slotNames.Select(_ => new AlignedBuffer<float>(length))];
+    }
+
+    /// <summary>PyTorch's names of the state, for example <c>momentum_buffer</c> or <c>exp_avg</c>.</summary>
+    public IReadOnlyList<string> SlotNames { get; }
+
+    /// <summary>The optimizer of a spec for <paramref name="length"/> parameters.</summary>
+    /// <exception cref="InvalidInputException">The spec is wrong.</exception>
+    public static Optimizer Create(OptimizerSpec spec, Kernels<float> kernels, int length)
+    {
+        spec.Validate();
+        return spec.Name switch
+        {
+            "sgd" => new Sgd(spec, kernels, length),
+            "momentum" => new Momentum(spec, kernels, length),
+            "nesterov" => new Nesterov(spec, kernels, length),
+            "adagrad" => new AdaGrad(spec, kernels, length),
+            "rmsprop" => new RmsProp(spec, kernels, length),
+            "adam" => new Adam(spec, kernels, length),
+            _ => throw new InvalidInputException($"Unknown optimizer '{spec.Name}'."),
+        };
+    }
+
+    /// <summary>One update, in place.</summary>
+    /// <param name="parameters">(length,)</param>
+    /// <param name="gradientSums">(length,): the sum over the batch; its mean is the sum times <c>1f / sampleCount</c>.</param>
+    /// <param name="sampleCount">Samples in the batch, at least 1.</param>
+    public void Step(float* parameters, float* gradientSums, int sampleCount)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(sampleCount, 1);
+        Update(parameters, gradientSums, 1f / sampleCount);
+    }
+
+    /// <summary>The elements of slot <paramref name="index"/>.</summary>
+    public Span<float> Slot(int index) => _slots[index].Span;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var slot in _slots)
+        {
+            slot.Dispose();
+        }
+
+        GC.SuppressFinalize(this);
+    }
+
+    private protected abstract void Update(float* parameters, float* gradientSums, float scale);
+
+    private protected void Run<TOperator>(TOperator update, float* parameters, float* gradientSums)
+        where TOperator : struct, IUpdateOperator<float> =>
+        _kernels.Update(
+            update,
+            parameters,
+            gradientSums,
+            _slots.Length > 0 ? _slots[0].Pointer : null,
+            _slots.Length > 1 ? _slots[1].Pointer : null,
+            _length);
+}
+
+/// <summary>Stochastic gradient descent: <see cref="SgdUpdate{T}"/>.</summary>
+internal sealed unsafe class Sgd(OptimizerSpec spec, Kernels<float> kernels, int length) : Optimizer(kernels, length)
+{
+    private protected override void Update(float* parameters, float* gradientSums, float scale) =>
+        Run(new SgdUpdate<float>(-spec.LearningRate, scale), parameters, gradientSums);
+}
+
+/// <summary>PyTorch's SGD with momentum: <see cref="MomentumUpdate{T}"/>. (The book's puts η inside v: v ← μ·v − η·g, p ← p + v.)</summary>
+internal sealed unsafe class Momentum(OptimizerSpec spec, Kernels<float> kernels, int length)
+    : Optimizer(kernels, length, "momentum_buffer")
+{
+    internal const float DefaultMomentum = 0.9f;
+
+    private protected override void Update(float* parameters, float* gradientSums, float scale) =>
+        Run(new MomentumUpdate<float>(-spec.LearningRate, scale, spec.Momentum ?? DefaultMomentum), parameters, gradientSums);
+}
+
+/// <summary>PyTorch's SGD with <c>nesterov=True</c>: <see cref="NesterovUpdate{T}"/>.</summary>
+internal sealed unsafe class Nesterov(OptimizerSpec spec, Kernels<float> kernels, int length)
+    : Optimizer(kernels, length, "momentum_buffer")
+{
+    private protected override void Update(float* parameters, float* gradientSums, float scale) =>
+        Run(new NesterovUpdate<float>(-spec.LearningRate, scale, spec.Momentum ?? Momentum.DefaultMomentum), parameters, gradientSums);
+}
+
+/// <summary>AdaGrad (Duchi et al. 2011): <see cref="AdaGradUpdate{T}"/>. (The book's ε is 1e-7.)</summary>
+internal sealed unsafe class AdaGrad(OptimizerSpec spec, Kernels<float> kernels, int length) : Optimizer(kernels, length, "sum")
+{
+    private const float DefaultEpsilon = 1e-10f;
+
+    private protected override void Update(float* parameters, float* gradientSums, float scale) =>
+        Run(new AdaGradUpdate<float>(-spec.LearningRate, scale, spec.Epsilon ?? DefaultEpsilon), parameters, gradientSums);
+}
+
+/// <summary>RMSProp (Tieleman and Hinton 2012): <see cref="RmsPropUpdate{T}"/>.</summary>
+internal sealed unsafe class RmsProp(OptimizerSpec spec, Kernels<float> kernels, int length) : Optimizer(kernels, length, "square_avg")
+{
+    private const float DefaultAlpha = 0.99f;
+    private const float DefaultEpsilon = 1e-8f;
+
+    private protected override void Update(float* parameters, float* gradientSums, float scale)
+    {
+        var alpha = spec.Alpha ?? DefaultAlpha;
+        // PyTorch computes 1 − α in double and rounds once.
+        Run(
+            new RmsPropUpdate<float>(-spec.LearningRate, scale, alpha, (float)(1d - alpha), spec.Epsilon ?? DefaultEpsilon),
+            parameters,
+            gradientSums);
+    }
+}
+
+/// <summary>Adam (Kingma and Ba 2015): <see cref="AdamUpdate{T}"/>. βᵗ is a repeated double product, kept in the state.</summary>
+internal sealed unsafe class Adam(OptimizerSpec spec, Kernels<float> kernels, int length)
+    : Optimizer(kernels, length, "exp_avg", "exp_avg_sq")
+{
+    private const float DefaultBeta1 = 0.9f;
+    private const float DefaultBeta2 = 0.999f;
+    private const float DefaultEpsilon = 1e-8f;
+    private double _beta1Power = 1;
+    private double _beta2Power = 1;
+
+    private protected override void Update(float* parameters, float* gradientSums, float scale)
+    {
+        var beta1 = spec.Beta1 ?? DefaultBeta1;
+        var beta2 = spec.Beta2 ?? DefaultBeta2;
+        _beta1Power *= beta1;
+        _beta2Power *= beta2;
+        Run(
+            new AdamUpdate<float>(
+                (float)(-spec.LearningRate / (1 - _beta1Power)),
+                scale,
+                (float)(1d - beta1),
+                beta2,
+                (float)(1d - beta2),
+                (float)Math.Sqrt(1 - _beta2Power),
+                spec.Epsilon ?? DefaultEpsilon),
+            parameters,
+            gradientSums);
+    }
+}

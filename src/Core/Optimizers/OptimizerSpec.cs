@@ -1,0 +1,78 @@
+namespace DistTrain.Core.Optimizers;
+
+/// <summary>
+/// The description of an optimizer. Names, formulas and defaults are PyTorch's; a hyperparameter that is null takes the optimizer's default,
+/// and one that the optimizer does not have must be null.
+/// </summary>
+/// <param name="Name">sgd, momentum, nesterov, adagrad, rmsprop or adam.</param>
+/// <param name="LearningRate">η, above 0.</param>
+/// <param name="Momentum">μ of momentum and nesterov, in [0, 1); default 0.9.</param>
+/// <param name="Alpha">The smoothing constant of rmsprop, in [0, 1); default 0.99.</param>
+/// <param name="Beta1">Adam's decay of the first moment, in [0, 1); default 0.9.</param>
+/// <param name="Beta2">Adam's decay of the second moment, in [0, 1); default 0.999.</param>
+/// <param name="Epsilon">Added to the root; default 1e-8, for adagrad 1e-10.</param>
+public sealed record OptimizerSpec(
+    string Name,
+    float LearningRate,
+    float? Momentum = null,
+    float? Alpha = null,
+    float? Beta1 = null,
+    float? Beta2 = null,
+    float? Epsilon = null)
+{
+    private static readonly Dictionary<string, (float LearningRate, string[] Has)> Known = new(StringComparer.Ordinal)
+    {
+        ["sgd"] = (0.1f, []),
+        ["momentum"] = (0.1f, [nameof(Momentum)]),
+        ["nesterov"] = (0.1f, [nameof(Momentum)]),
+        ["adagrad"] = (0.01f, [nameof(Epsilon)]),
+        ["rmsprop"] = (0.01f, [nameof(Alpha), nameof(Epsilon)]),
+        ["adam"] = (0.001f, [nameof(Beta1), nameof(Beta2), nameof(Epsilon)]),
+    };
+
+    /// <summary>The known optimizers, in the order to show them.</summary>
+    public static IReadOnlyCollection<string> Names => Known.Keys;
+
+    /// <summary>The learning rate to take when none is given.</summary>
+    /// <exception cref="InvalidInputException">The optimizer is unknown.</exception>
+    public static float DefaultLearningRate(string name) => Find(name).LearningRate;
+
+    /// <summary>Checks names and ranges.</summary>
+    /// <exception cref="InvalidInputException">Something is unknown, missing or out of range.</exception>
+    public void Validate()
+    {
+        var has = Find(Name).Has;
+        if (!(LearningRate > 0) || !float.IsFinite(LearningRate))
+        {
+            throw new InvalidInputException($"The learning rate is {LearningRate:R}; it must be a number above 0.");
+        }
+
+        Check(nameof(Momentum), Momentum, below1: true);
+        Check(nameof(Alpha), Alpha, below1: true);
+        Check(nameof(Beta1), Beta1, below1: true);
+        Check(nameof(Beta2), Beta2, below1: true);
+        Check(nameof(Epsilon), Epsilon, below1: false);
+
+        void Check(string hyperparameter, float? value, bool below1)
+        {
+            if (value is null)
+            {
+                return;
+            }
+
+            if (!has.Contains(hyperparameter))
+            {
+                throw new InvalidInputException($"The optimizer {Name} has no hyperparameter {hyperparameter}; it has: {string.Join(", ", has)}.");
+            }
+
+            if (!(value >= 0) || !float.IsFinite(value.Value) || (below1 && value >= 1))
+            {
+                throw new InvalidInputException($"{hyperparameter} of {Name} is {value:R}; it must be at least 0{(below1 ? " and below 1" : "")}.");
+            }
+        }
+    }
+
+    private static (float LearningRate, string[] Has) Find(string name) => Known.TryGetValue(name ?? "", out var found)
+        ? found
+        : throw new InvalidInputException($"Unknown optimizer '{name}'. Known optimizers: {string.Join(", ", Names)}.");
+}

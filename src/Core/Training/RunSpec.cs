@@ -1,0 +1,89 @@
+using DistTrain.Core.Models;
+using DistTrain.Core.Optimizers;
+
+namespace DistTrain.Core.Training;
+
+/// <summary>The dataset of a run: its name for people, its digest for proof, and the sizes that the plan of steps follows from.</summary>
+/// <param name="Name">For example <c>mnist</c>.</param>
+/// <param name="Digest">SHA-256 of the content: see <see cref="Data.Dataset.Digest"/>.</param>
+/// <param name="TrainCount">Samples in the training set.</param>
+/// <param name="TestCount">Samples in the test set.</param>
+/// <param name="SampleSize">Elements of one sample.</param>
+/// <param name="ClassCount">Classes.</param>
+public sealed record DatasetSpec(string Name, string Digest, int TrainCount, int TestCount, int SampleSize, int ClassCount);
+
+/// <summary>One training. Two equal specs give equal bits, whoever computes them.</summary>
+/// <param name="Model">The network.</param>
+/// <param name="Dataset">What it learns.</param>
+/// <param name="Optimizer">How it learns.</param>
+/// <param name="BatchSize">Samples per step, over all workers; at least 1.</param>
+/// <param name="ShardCount">Shards per step, S, at least 1; never derived from workers, threads or hardware.</param>
+/// <param name="Seed">Of every random number in the run.</param>
+/// <param name="Epochs">How long to train; null if <paramref name="Steps"/> says it.</param>
+/// <param name="Steps">How long to train; null if <paramref name="Epochs"/> says it.</param>
+/// <param name="NumericsRevision">Which contract of bits: <see cref="CurrentNumericsRevision"/>.</param>
+public sealed record RunSpec(
+    ModelSpec Model,
+    DatasetSpec Dataset,
+    OptimizerSpec Optimizer,
+    int BatchSize,
+    int ShardCount,
+    ulong Seed,
+    int? Epochs,
+    long? Steps,
+    int NumericsRevision = RunSpec.CurrentNumericsRevision)
+{
+    /// <summary>Raised only with a page in docs/decisions/ that says why bits changed.</summary>
+    public const int CurrentNumericsRevision = 1;
+
+    /// <summary>More shards than this are a mistake: each costs a partial.</summary>
+    public const int MaximumShardCount = 4096;
+
+    /// <summary>Images per evaluation shard: small enough to balance over workers, large enough for fast products.</summary>
+    private const int SamplesPerEvaluationShard = 500;
+
+    /// <summary>Steps in one pass over the training set.</summary>
+    public int StepsPerEpoch => Sampler.StepsPerEpoch(Dataset.TrainCount, BatchSize);
+
+    /// <summary>Steps of the whole run.</summary>
+    public long TotalSteps => Steps ?? (long)Epochs!.Value * StepsPerEpoch;
+
+    /// <summary>Shards of an evaluation over the test set; fixed by the dataset alone.</summary>
+    public int EvaluationShardCount => ((Dataset.TestCount - 1) / SamplesPerEvaluationShard) + 1;
+
+    /// <summary>Checks everything that can be checked without the data.</summary>
+    /// <exception cref="InvalidInputException">Something is missing, out of range or does not fit.</exception>
+    public void Validate()
+    {
+        if (Model is null || Dataset is null || Optimizer is null)
+        {
+            throw new InvalidInputException("A run needs model, dataset and optimizer.");
+        }
+
+        var shapes = Model.Shapes();
+        Optimizer.Validate();
+        Require(BatchSize >= 1, $"The batch size is {BatchSize}; it must be at least 1.");
+        Require(ShardCount is >= 1 and <= MaximumShardCount, $"The shard count is {ShardCount}; it must be from 1 to {MaximumShardCount}.");
+        Require(Epochs is null != Steps is null, "A run lasts a number of epochs or a number of steps: give one of the two.");
+        Require(Epochs is null or >= 1, $"The number of epochs is {Epochs}; it must be at least 1.");
+        Require(Steps is null or (>= 1 and < RandomStream.StepLimit), $"The number of steps is {Steps}; it must be at least 1.");
+        Require(Dataset.TrainCount >= 1 && Dataset.TestCount >= 1, $"The dataset {Dataset.Name} is empty.");
+        Require(
+            NumericsRevision == CurrentNumericsRevision,
+            $"The run follows numerics revision {NumericsRevision}, this build {CurrentNumericsRevision}: its bits would differ. Use the build that began it.");
+        Require(
+            shapes[0].Size == Dataset.SampleSize,
+            $"Model {Model.Name} takes samples of shape {shapes[0]} ({shapes[0].Size} elements), but {Dataset.Name} has {Dataset.SampleSize} per sample.");
+        Require(
+            shapes[^1].Size == Dataset.ClassCount,
+            $"Model {Model.Name} gives {shapes[^1].Size} scores, but {Dataset.Name} has {Dataset.ClassCount} classes.");
+
+        static void Require(bool condition, string message)
+        {
+            if (!condition)
+            {
+                throw new InvalidInputException(message);
+            }
+        }
+    }
+}

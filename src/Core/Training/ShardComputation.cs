@@ -1,0 +1,338 @@
+using DistTrain.Core.Data;
+using DistTrain.Core.Kernels;
+using DistTrain.Core.Layers;
+using DistTrain.Core.Models;
+using DistTrain.Core.Tensors;
+
+namespace DistTrain.Core.Training;
+
+/// <summary>
+/// The one path from parameters and samples to partials: the single process and every worker call this. Takes a contiguous range of shards
+/// and yields the partials of the largest tree nodes in it. Its threads share the range; they change no bit, since they too only combine
+/// along the tree.
+/// </summary>
+public sealed unsafe class ShardComputation : IDisposable
+{
+    private readonly Kernels<float> _kernels;
+    private readonly ThreadTeam _team;
+    private readonly ThreadState[] _threads;
+    private readonly PartialTree _gradientTree;
+    private readonly PartialTree _evaluationTree;
+    private readonly PartialPool _evaluationPool = new(0);
+    private readonly Dictionary<(int ShardCount, ShardRange Range, int SampleCount), FoldPlan> _plans = [];
+    private readonly Action<int> _computeGradients;
+    private readonly Action<int> _evaluate;
+    private LabeledImages? _images;
+    private int[] _order = [];
+    private int _firstPosition;
+
+    /// <summary>Builds one network per thread.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="kernels">What it computes with.</param>
+    /// <param name="threads">At least 1.</param>
+    /// <param name="pool">Where gradient partials come from and go back to.</param>
+    public ShardComputation(ModelSpec model, Kernels<float> kernels, int threads, PartialPool pool)
+    {
+        _kernels = kernels;
+        Pool = pool;
+        _team = new ThreadTeam(threads);
+        _threads = [.. Enumerable.Range(0, threads).Select(_ => new ThreadState(model, kernels))];
+        _gradientTree = new PartialTree(kernels, pool);
+        _evaluationTree = new PartialTree(kernels, _evaluationPool);
+        _computeGradients = ComputeGradientsOn;
+        _evaluate = EvaluateOn;
+    }
+
+    /// <summary>Where gradient partials come from and go back to.</summary>
+    public PartialPool Pool { get; }
+
+    /// <summary>Takes over new parameter values.</summary>
+    /// <param name="parameters">The model's flat buffer; it must stay valid and unchanged until the next call.</param>
+    public void UseParameters(float* parameters)
+    {
+        foreach (var thread in _threads)
+        {
+            thread.Parameters = parameters;
+        }
+    }
+
+    /// <summary>Gradient partials of shards <paramref name="range"/> of a training step.</summary>
+    /// <param name="images">The training set.</param>
+    /// <param name="order">The epoch's permutation.</param>
+    /// <param name="batch">The step's positions in it.</param>
+    /// <param name="shardCount">S.</param>
+    /// <param name="range">The shards.</param>
+    /// <param name="results">Receives the partials, ascending; they belong to the caller, who returns them to <see cref="Pool"/>.</param>
+    public void ComputeGradients(LabeledImages images, int[] order, BatchPositions batch, int shardCount, ShardRange range, List<Partial> results)
+    {
+        _images = images;
+        _order = order;
+        _firstPosition = batch.First;
+        _gradientTree.Reset(shardCount);
+        Divide(range, shardCount, batch.Count);
+        foreach (var thread in _threads)
+        {
+            foreach (var node in thread.Plan?.Nodes ?? [])
+            {
+                var partial = Pool.Rent();
+                partial.Node = node.Shards;
+                thread.Partials.Add(partial);
+            }
+        }
+
+        _team.Run(_computeGradients);
+        foreach (var thread in _threads)
+        {
+            foreach (var partial in thread.Partials)
+            {
+                _gradientTree.Add(partial);
+            }
+
+            thread.Partials.Clear();
+        }
+
+        _gradientTree.TakeAll(results);
+    }
+
+    /// <summary>Loss and accuracy partials of shards <paramref name="range"/> of an evaluation over all of <paramref name="images"/>, in their order.</summary>
+    /// <param name="images">The test set.</param>
+    /// <param name="shardCount">Shards of the evaluation.</param>
+    /// <param name="range">The shards.</param>
+    /// <param name="results">Receives the partials, ascending, without gradients.</param>
+    public void Evaluate(LabeledImages images, int shardCount, ShardRange range, List<Partial> results)
+    {
+        _images = images;
+        _evaluationTree.Reset(shardCount);
+        Divide(range, shardCount, images.Count);
+        foreach (var thread in _threads)
+        {
+            for (var shard = thread.Range.Start; shard < thread.Range.End; shard++)
+            {
+                var partial = _evaluationPool.Rent();
+                partial.Node = new ShardRange(shard, shard + 1);
+                thread.Partials.Add(partial);
+            }
+        }
+
+        _team.Run(_evaluate);
+        foreach (var thread in _threads)
+        {
+            foreach (var partial in thread.Partials)
+            {
+                _evaluationTree.Add(partial);
+            }
+
+            thread.Partials.Clear();
+        }
+
+        _evaluationTree.TakeAll(results);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _team.Dispose();
+        foreach (var thread in _threads)
+        {
+            thread.Dispose();
+        }
+
+        _evaluationPool.Dispose();
+    }
+
+    private void Divide(ShardRange range, int shardCount, int sampleCount)
+    {
+        for (var i = 0; i < _threads.Length; i++)
+        {
+            var start = range.Start + ShardPlan.Start(i, _threads.Length, range.Count);
+            var end = range.Start + ShardPlan.Start(i + 1, _threads.Length, range.Count);
+            _threads[i].Range = new ShardRange(start, end);
+            _threads[i].Plan = end > start ? PlanFor(shardCount, _threads[i].Range, sampleCount) : null;
+        }
+    }
+
+    private FoldPlan PlanFor(int shardCount, ShardRange range, int sampleCount)
+    {
+        var key = (shardCount, range, sampleCount);
+        if (!_plans.TryGetValue(key, out var plan))
+        {
+            plan = new FoldPlan(shardCount, range, sampleCount);
+            _plans.Add(key, plan);
+        }
+
+        return plan;
+    }
+
+    private void ComputeGradientsOn(int index)
+    {
+        var thread = _threads[index];
+        if (thread.Plan is not { } plan)
+        {
+            return;
+        }
+
+        thread.TakeParameters();
+        thread.Load(_images!, _kernels, _order.AsSpan(_firstPosition + plan.FirstPosition, plan.RowCount));
+        var nodeBuffers = stackalloc float*[plan.Nodes.Count];
+        for (var i = 0; i < plan.Nodes.Count; i++)
+        {
+            nodeBuffers[i] = thread.Partials[i].Gradient.Pointer;
+        }
+
+        var scores = thread.Network.Gradients(thread.Input, thread.Labels, new GradientFold<float>(plan, nodeBuffers), out var losses);
+        for (var i = 0; i < plan.Nodes.Count; i++)
+        {
+            var bounds = plan.Nodes[i].RowBounds;
+            var partial = thread.Partials[i];
+            partial.SampleCount = plan.Nodes[i].EndRow - plan.Nodes[i].FirstRow;
+            partial.LossSum = FoldLosses(losses.Data, bounds, 0, bounds.Length - 1);
+            partial.CorrectCount = CountCorrect(scores, thread.Labels, plan.Nodes[i].FirstRow, plan.Nodes[i].EndRow);
+        }
+    }
+
+    private void EvaluateOn(int index)
+    {
+        var thread = _threads[index];
+        thread.TakeParameters();
+        foreach (var partial in thread.Partials)
+        {
+            var first = ShardPlan.Start(partial.Node.Start, thread.Plan!.ShardCount, _images!.Count);
+            var count = ShardPlan.Start(partial.Node.End, thread.Plan.ShardCount, _images.Count) - first;
+            thread.Load(_images, _kernels, first, count);
+            var scores = thread.Network.Forward(thread.Input);
+            var losses = thread.Network.Loss(scores, thread.Labels);
+            partial.SampleCount = count;
+            partial.LossSum = FoldLosses(losses.Data, [0, count], 0, 1);
+            partial.CorrectCount = CountCorrect(scores, thread.Labels, 0, count);
+        }
+    }
+
+    /// <summary>Loss sums in double: rows ascending within a shard, shards folded along the tree.</summary>
+    private static double FoldLosses(float* losses, ReadOnlySpan<int> bounds, int start, int count)
+    {
+        if (count > 1)
+        {
+            var left = ReductionTree.LeftCount(count);
+            return FoldLosses(losses, bounds, start, left) + FoldLosses(losses, bounds, start + left, count - left);
+        }
+
+        var sum = 0d;
+        for (var row = bounds[start]; row < bounds[start + 1]; row++)
+        {
+            sum += losses[row];
+        }
+
+        return sum;
+    }
+
+    /// <summary>How many rows have their largest score, the first of equal ones, at the label.</summary>
+    private static int CountCorrect(Matrix<float> scores, ReadOnlySpan<byte> labels, int firstRow, int endRow)
+    {
+        var correct = 0;
+        for (var m = firstRow; m < endRow; m++)
+        {
+            var row = scores.Row(m);
+            var best = 0;
+            for (var n = 1; n < row.Length; n++)
+            {
+                if (row[n] > row[best])
+                {
+                    best = n;
+                }
+            }
+
+            correct += best == labels[m] ? 1 : 0;
+        }
+
+        return correct;
+    }
+
+    private sealed class ThreadState(ModelSpec model, Kernels<float> kernels) : IDisposable
+    {
+        private readonly RowBuffer<float> _inputs = new(model.Shapes()[0].Size);
+        private byte[] _labels = [];
+        private int _rows;
+        private float* _parametersInUse;
+        private float* _parameters;
+        private bool _parametersAreNew;
+
+        public Network<float> Network { get; } = new(model, kernels);
+
+        public List<Partial> Partials { get; } = [];
+
+        public ShardRange Range { get; set; }
+
+        public FoldPlan? Plan { get; set; }
+
+        public Matrix<float> Input { get; private set; }
+
+        public ReadOnlySpan<byte> Labels => _labels.AsSpan(0, _rows);
+
+        public float* Parameters
+        {
+            set
+            {
+                _parameters = value;
+                _parametersAreNew = true;
+            }
+        }
+
+        /// <summary>Packs new parameters on the thread that uses them, once.</summary>
+        public void TakeParameters()
+        {
+            if (_parametersAreNew || _parametersInUse != _parameters)
+            {
+                Network.UseParameters(_parameters);
+                _parametersInUse = _parameters;
+                _parametersAreNew = false;
+            }
+        }
+
+        public void Load(LabeledImages images, Kernels<float> kernels, ReadOnlySpan<int> samples)
+        {
+            Resize(samples.Length);
+            fixed (byte* pixels = images.Pixels)
+            {
+                for (var row = 0; row < samples.Length; row++)
+                {
+                    LoadRow(images, kernels, pixels, row, samples[row]);
+                }
+            }
+        }
+
+        public void Load(LabeledImages images, Kernels<float> kernels, int first, int count)
+        {
+            Resize(count);
+            fixed (byte* pixels = images.Pixels)
+            {
+                for (var row = 0; row < count; row++)
+                {
+                    LoadRow(images, kernels, pixels, row, first + row);
+                }
+            }
+        }
+
+        public void Dispose()
+        {
+            _inputs.Dispose();
+            Network.Dispose();
+        }
+
+        private void Resize(int rows)
+        {
+            _rows = rows;
+            Input = _inputs.Rows(rows);
+            if (_labels.Length < rows)
+            {
+                _labels = new byte[rows];
+            }
+        }
+
+        private void LoadRow(LabeledImages images, Kernels<float> kernels, byte* pixels, int row, int sample)
+        {
+            var size = Input.Columns;
+            kernels.BytesToUnit(pixels + ((nint)sample * size), Input.Data + ((nint)row * Input.Stride), size);
+            _labels[row] = images.Labels[sample];
+        }
+    }
+}
