@@ -1,0 +1,26 @@
+namespace DistTrain.Core.Training;
+
+/// <summary>
+/// What random values are for: part of their key, so that no two uses ever share a value. The numbers are part of the same-bits promise:
+/// they are never changed or reused.
+/// </summary>
+public enum RandomPurpose
+{
+    /// <summary>Not a purpose; <see cref="RandomStream"/> refuses it.</summary>
+    None = 0,
+
+    /// <summary>The order of an epoch's samples.</summary>
+    Permutation = 1,
+
+    /// <summary>Initial weights.</summary>
+    Weights = 2,
+
+    /// <summary>Dropout masks.</summary>
+    Dropout = 3,
+
+    /// <summary>Augmentation of the input.</summary>
+    Augmentation = 4,
+
+    /// <summary>The built-in synthetic dataset.</summary>
+    SyntheticDigits = 5,
+}
