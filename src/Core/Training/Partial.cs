@@ -52,6 +52,27 @@ public sealed class PartialPool(int gradientLength) : IDisposable
     }
 }
 
+/// <summary>The two pools of one process.</summary>
+/// <param name="gradientLength">The elements of the model's gradient.</param>
+public sealed class PartialPools(int gradientLength) : IDisposable
+{
+    /// <summary>For training rounds.</summary>
+    public PartialPool Training { get; } = new(gradientLength);
+
+    /// <summary>For evaluations: partials without gradients.</summary>
+    public PartialPool Evaluation { get; } = new(0);
+
+    /// <summary>The pool for a kind of round.</summary>
+    public PartialPool For(RoundKind kind) => kind == RoundKind.Training ? Training : Evaluation;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Training.Dispose();
+        Evaluation.Dispose();
+    }
+}
+
 /// <summary>
 /// Combines partials along the reduction tree, as soon as both children of a node are there and whatever the order they come in.
 /// What remains are the largest nodes covered so far; the root, once everything is.

@@ -18,7 +18,6 @@ public sealed unsafe class ShardComputation : IDisposable
     private readonly ThreadState[] _threads;
     private readonly PartialTree _gradientTree;
     private readonly PartialTree _evaluationTree;
-    private readonly PartialPool _evaluationPool = new(0);
     private readonly Dictionary<(int ShardCount, ShardRange Range, int SampleCount), FoldPlan> _plans = [];
     private readonly Action<int> _computeGradients;
     private readonly Action<int> _evaluate;
@@ -30,21 +29,21 @@ public sealed unsafe class ShardComputation : IDisposable
     /// <param name="model">The model.</param>
     /// <param name="kernels">What it computes with.</param>
     /// <param name="threads">At least 1.</param>
-    /// <param name="pool">Where gradient partials come from and go back to.</param>
-    public ShardComputation(ModelSpec model, Kernels<float> kernels, int threads, PartialPool pool)
+    /// <param name="pools">Where partials come from and go back to.</param>
+    public ShardComputation(ModelSpec model, Kernels<float> kernels, int threads, PartialPools pools)
     {
         _kernels = kernels;
-        Pool = pool;
+        Pools = pools;
         _team = new ThreadTeam(threads);
         _threads = [.. Enumerable.Range(0, threads).Select(_ => new ThreadState(model, kernels))];
-        _gradientTree = new PartialTree(kernels, pool);
-        _evaluationTree = new PartialTree(kernels, _evaluationPool);
+        _gradientTree = new PartialTree(kernels, pools.Training);
+        _evaluationTree = new PartialTree(kernels, pools.Evaluation);
         _computeGradients = ComputeGradientsOn;
         _evaluate = EvaluateOn;
     }
 
-    /// <summary>Where gradient partials come from and go back to.</summary>
-    public PartialPool Pool { get; }
+    /// <summary>Where partials come from and go back to.</summary>
+    public PartialPools Pools { get; }
 
     /// <summary>Takes over new parameter values.</summary>
     /// <param name="parameters">The model's flat buffer; it must stay valid and unchanged until the next call.</param>
@@ -62,7 +61,7 @@ public sealed unsafe class ShardComputation : IDisposable
     /// <param name="batch">The step's positions in it.</param>
     /// <param name="shardCount">S.</param>
     /// <param name="range">The shards.</param>
-    /// <param name="results">Receives the partials, ascending; they belong to the caller, who returns them to <see cref="Pool"/>.</param>
+    /// <param name="results">Receives the partials, ascending; they belong to the caller, who returns them to <see cref="Pools"/>.</param>
     public void ComputeGradients(LabeledImages images, int[] order, BatchPositions batch, int shardCount, ShardRange range, List<Partial> results)
     {
         _images = images;
@@ -74,7 +73,7 @@ public sealed unsafe class ShardComputation : IDisposable
         {
             foreach (var node in thread.Plan?.Nodes ?? [])
             {
-                var partial = Pool.Rent();
+                var partial = Pools.Training.Rent();
                 partial.Node = node.Shards;
                 thread.Partials.Add(partial);
             }
@@ -98,7 +97,7 @@ public sealed unsafe class ShardComputation : IDisposable
     /// <param name="images">The test set.</param>
     /// <param name="shardCount">Shards of the evaluation.</param>
     /// <param name="range">The shards.</param>
-    /// <param name="results">Receives the partials, ascending, without gradients.</param>
+    /// <param name="results">Receives the partials, ascending, without gradients; they too go back to <see cref="Pools"/>.</param>
     public void Evaluate(LabeledImages images, int shardCount, ShardRange range, List<Partial> results)
     {
         _images = images;
@@ -108,7 +107,7 @@ public sealed unsafe class ShardComputation : IDisposable
         {
             for (var shard = thread.Range.Start; shard < thread.Range.End; shard++)
             {
-                var partial = _evaluationPool.Rent();
+                var partial = Pools.Evaluation.Rent();
                 partial.Node = new ShardRange(shard, shard + 1);
                 thread.Partials.Add(partial);
             }
@@ -137,7 +136,6 @@ public sealed unsafe class ShardComputation : IDisposable
             thread.Dispose();
         }
 
-        _evaluationPool.Dispose();
     }
 
     private void Divide(ShardRange range, int shardCount, int sampleCount)

@@ -1,133 +1,7 @@
 using DistTrain.Core.Data;
 using DistTrain.Core.Kernels;
-using DistTrain.Core.Models;
-using DistTrain.Core.Optimizers;
-using DistTrain.Core.Tensors;
 
 namespace DistTrain.Core.Training;
-
-/// <summary>Loss and accuracy over the test set.</summary>
-/// <param name="Loss">The mean loss per sample.</param>
-/// <param name="Accuracy">The fraction classified as labelled, 0 to 1.</param>
-public readonly record struct Evaluation(double Loss, double Accuracy);
-
-/// <summary>
-/// The numbers of a run: parameters, optimizer and the sums of the current round. Carries out the numerical effects of a
-/// <see cref="TrainingSession"/>, for the single process and for the coordinator alike.
-/// </summary>
-public sealed unsafe class TrainingState : IDisposable
-{
-    private readonly RunSpec _spec;
-    private readonly Kernels<float> _kernels;
-    private readonly Optimizer _optimizer;
-    private readonly PartialPool _evaluationPool = new(0);
-    private readonly PartialTree _gradientTree;
-    private readonly PartialTree _evaluationTree;
-    private double _epochLossSum;
-    private long _epochSamples;
-    private double _totalLossSum;
-    private long _totalSamples;
-    private double? _lastEpochLoss;
-
-    /// <summary>The state at step 0.</summary>
-    public TrainingState(RunSpec spec, Kernels<float> kernels)
-    {
-        _spec = spec;
-        _kernels = kernels;
-        Parameters = spec.Model.InitialParameters(spec.Seed);
-        _optimizer = Optimizer.Create(spec.Optimizer, kernels, Parameters.Layout.Length);
-        GradientPool = new PartialPool(Parameters.Layout.Length);
-        _gradientTree = new PartialTree(kernels, GradientPool);
-        _evaluationTree = new PartialTree(kernels, _evaluationPool);
-        _gradientTree.Reset(spec.ShardCount);
-        _evaluationTree.Reset(spec.EvaluationShardCount);
-    }
-
-    /// <summary>The current parameters.</summary>
-    public ParameterSet Parameters { get; }
-
-    /// <summary>Gradient partials to use for this run.</summary>
-    public PartialPool GradientPool { get; }
-
-    /// <summary>Partials without gradients, for evaluations.</summary>
-    public PartialPool EvaluationPool => _evaluationPool;
-
-    /// <summary>The mean loss per sample of the last step.</summary>
-    public double LastStepLoss { get; private set; } = double.NaN;
-
-    /// <summary>The mean training loss over the last complete epoch, else over all steps.</summary>
-    public double TrainLoss => _lastEpochLoss ?? (_totalSamples == 0 ? double.NaN : _totalLossSum / _totalSamples);
-
-    /// <summary>The result of the last evaluation.</summary>
-    public Evaluation? LastEvaluation { get; private set; }
-
-    /// <summary>Adds a counted partial to its round's sums; it belongs to this object now.</summary>
-    public void Add(RoundKind kind, Partial partial) => (kind == RoundKind.Training ? _gradientTree : _evaluationTree).Add(partial);
-
-    /// <summary>
-    /// Reduces and updates: parameters of version <c>step</c> become those of <c>step + 1</c>, unless the loss or the gradient is not finite.
-    /// </summary>
-    /// <returns>What to tell the session.</returns>
-    public SessionEvent CommitStep(long step)
-    {
-        var root = _gradientTree.TakeRoot() ?? throw new InvalidOperationException($"Step {step} is not complete.");
-        _gradientTree.Reset(_spec.ShardCount);
-        try
-        {
-            LastStepLoss = root.LossSum / root.SampleCount;
-            if (!double.IsFinite(root.LossSum) || !_kernels.AllFinite(root.Gradient.Pointer, Parameters.Layout.Length))
-            {
-                return SessionEvent.StepRefused(
-                    $"Step {step}: the {(double.IsFinite(root.LossSum) ? "gradient" : "loss")} is not finite. The parameters before it are unharmed; "
-                    + "a smaller learning rate is the usual cure.");
-            }
-
-            CountLoss(root, step);
-            _optimizer.Step(Parameters.Pointer, root.Gradient.Pointer, root.SampleCount);
-            return SessionEvent.StepCommitted();
-        }
-        finally
-        {
-            GradientPool.Return(root);
-        }
-    }
-
-    /// <summary>Completes an evaluation.</summary>
-    public Evaluation CommitEvaluation()
-    {
-        var root = _evaluationTree.TakeRoot() ?? throw new InvalidOperationException("The evaluation is not complete.");
-        _evaluationTree.Reset(_spec.EvaluationShardCount);
-        var evaluation = new Evaluation(root.LossSum / root.SampleCount, (double)root.CorrectCount / root.SampleCount);
-        _evaluationPool.Return(root);
-        LastEvaluation = evaluation;
-        return evaluation;
-    }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        _gradientTree.Reset(1);
-        _evaluationTree.Reset(1);
-        GradientPool.Dispose();
-        _evaluationPool.Dispose();
-        _optimizer.Dispose();
-        Parameters.Dispose();
-    }
-
-    private void CountLoss(Partial root, long step)
-    {
-        _totalLossSum += root.LossSum;
-        _totalSamples += root.SampleCount;
-        _epochLossSum += root.LossSum;
-        _epochSamples += root.SampleCount;
-        if ((step + 1) % _spec.StepsPerEpoch == 0)
-        {
-            _lastEpochLoss = _epochLossSum / _epochSamples;
-            _epochLossSum = 0;
-            _epochSamples = 0;
-        }
-    }
-}
 
 /// <summary>Told what a run does; called on the thread that trains.</summary>
 public interface ITrainingObserver
@@ -177,7 +51,7 @@ public static unsafe class Trainer
         var state = new TrainingState(spec, kernels);
         try
         {
-            using var computation = new ShardComputation(spec.Model, kernels, threads, state.GradientPool);
+            using var computation = new ShardComputation(spec.Model, kernels, threads, state.Pools);
             new LocalRun(spec, dataset, state, computation, observer).Run(cancellation);
             return state;
         }
@@ -231,8 +105,13 @@ public static unsafe class Trainer
                     state.Add(effect.Round.Kind, partial);
                     break;
                 case EffectKind.CommitStep:
-                    _events.Enqueue(state.CommitStep(effect.Round.Version));
-                    observer?.StepDone(effect.Round.Version + 1, state);
+                    var outcome = state.CommitStep(effect.Round.Version);
+                    _events.Enqueue(outcome);
+                    if (outcome.Kind == EventKind.StepCommitted)
+                    {
+                        observer?.StepDone(effect.Round.Version + 1, state);
+                    }
+
                     break;
                 case EffectKind.CommitEvaluation:
                     state.CommitEvaluation();
