@@ -1,0 +1,63 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+
+namespace DistTrain.Core.Data;
+
+/// <summary>What a run trains on and what it is tested on.</summary>
+public sealed class Dataset
+{
+    private readonly Lazy<string> _digest;
+
+    /// <summary>A dataset of two parts of equal image size and class count.</summary>
+    /// <param name="name">Its name in the <see cref="DatasetCatalog"/>, or any other.</param>
+    /// <param name="train">Images to train on, at least one.</param>
+    /// <param name="test">Images to test on, at least one.</param>
+    /// <exception cref="ArgumentException">The parts do not fit together, or one is empty.</exception>
+    public Dataset(string name, LabeledImages train, LabeledImages test)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentNullException.ThrowIfNull(train);
+        ArgumentNullException.ThrowIfNull(test);
+        if (train.Count == 0 || test.Count == 0)
+            throw new ArgumentException($"Dataset '{name}' has {train.Count} training and {test.Count} test images; both need at least one.");
+        if (Shape(train) != Shape(test))
+            throw new ArgumentException($"Dataset '{name}' trains on {Shape(train)} but tests on {Shape(test)}.");
+        (Name, Train, Test) = (name, train, test);
+        _digest = new Lazy<string>(ComputeDigest);
+    }
+
+    /// <summary>The name users say.</summary>
+    public string Name { get; }
+
+    /// <summary>Images to train on.</summary>
+    public LabeledImages Train { get; }
+
+    /// <summary>Images to test on.</summary>
+    public LabeledImages Test { get; }
+
+    /// <summary>
+    /// SHA-256 of the content, lower-case hex, computed on first use; the name takes no part. It covers, for <see cref="Train"/> and then
+    /// for <see cref="Test"/>: count, channels, height, width and class count as little-endian 32-bit integers, all pixels, all labels.
+    /// </summary>
+    public string Digest => _digest.Value;
+
+    private static (int Channels, int Height, int Width, int ClassCount) Shape(LabeledImages images) =>
+        (images.Channels, images.Height, images.Width, images.ClassCount);
+
+    private string ComputeDigest()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Span<byte> dimension = stackalloc byte[sizeof(int)];
+        foreach (var part in (ReadOnlySpan<LabeledImages>)[Train, Test])
+        {
+            foreach (var value in (ReadOnlySpan<int>)[part.Count, part.Channels, part.Height, part.Width, part.ClassCount])
+            {
+                BinaryPrimitives.WriteInt32LittleEndian(dimension, value);
+                hash.AppendData(dimension);
+            }
+            hash.AppendData(part.Pixels);
+            hash.AppendData(part.Labels);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}
