@@ -19,7 +19,7 @@ public sealed class Dataset
         ArgumentNullException.ThrowIfNull(train);
         ArgumentNullException.ThrowIfNull(test);
         if (train.Count == 0 || test.Count == 0)
-            throw new ArgumentException($"Dataset '{name}' has {train.Count} training and {test.Count} test images; both need at least one.");
+            throw new ArgumentException($"Dataset '{name}' has {train.Count} training and {test.Count} test images; each needs some.");
         if (Shape(train) != Shape(test))
             throw new ArgumentException($"Dataset '{name}' trains on {Shape(train)} but tests on {Shape(test)}.");
         (Name, Train, Test) = (name, train, test);

@@ -29,9 +29,9 @@ public static class DatasetDirectory
             if (requirePinnedContent && content.Sha256 != entry.Files[index].Sha256)
             {
                 throw new InvalidInputException(
-                    $"'{paths[index]}' is a valid IDX file but not MNIST's {entry.Files[index].Name}: the SHA-256 of its unpacked content is "
-                    + $"{content.Sha256}, the published one {entry.Files[index].Sha256}. Fetch it again with 'disttrain data fetch', or name "
-                    + "another directory with --data DIR.");
+                    $"'{paths[index]}' is a valid IDX file but not MNIST's {entry.Files[index].Name}: the SHA-256 of its unpacked "
+                    + $"content is {content.Sha256}, the published one {entry.Files[index].Sha256}. Fetch it again with "
+                    + "'disttrain data fetch', or name another directory with --data DIR.");
             }
             return content;
         }

@@ -1,7 +1,8 @@
 namespace DistTrain.Core.Data;
 
 /// <summary>
-/// One way to write a digit: strokes through points in a unit square, x to the right and y down. <see cref="SyntheticDigits"/> distorts them.
+/// One way to write a digit: strokes through points in a unit square, x to the right and y down.
+/// <see cref="SyntheticDigits"/> distorts them.
 /// </summary>
 internal sealed class DigitGlyph(params DigitGlyph.Stroke[] strokes)
 {
@@ -50,7 +51,8 @@ internal sealed class DigitGlyph(params DigitGlyph.Stroke[] strokes)
             new(Curve(.14, .18, .40, .08, .82, .10, .62, .42, .48, .95)),
         ],
         [
-            new(Curve(.50, .48, .25, .32, .30, .10, .55, .05, .76, .18, .65, .40, .35, .58, .20, .78, .45, .96, .75, .84, .72, .62, .50, .48)),
+            new(Curve(.50, .48, .25, .32, .30, .10, .55, .05, .76, .18, .65, .40,
+                .35, .58, .20, .78, .45, .96, .75, .84, .72, .62, .50, .48)),
             new(Curve(.50, .05, .26, .16, .30, .40, .50, .47, .70, .40, .74, .16, .50, .05),
                 Curve(.50, .47, .20, .60, .22, .86, .50, .95, .78, .86, .80, .60, .50, .47)),
         ],

