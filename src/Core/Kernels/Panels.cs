@@ -98,19 +98,14 @@ internal static unsafe class Panels
     private static void TransposeInto(float* source, int rowStride, float* destination, int width, int valid, int depth)
     {
         const int Block = 4;
-        // Sixteen source rows at a time: so many streams the prefetcher follows, and one cache line of each destination row fills up.
-        const int Strip = 16;
         var blockedRows = valid / Block * Block;
         var blockedDepth = depth / Block * Block;
-        for (var strip = 0; strip < blockedRows; strip += Strip)
+        // Writes run forward through the panel: out of order they would wait for each cache line, while loads overlap.
+        for (var k = 0; k < blockedDepth; k += Block)
         {
-            var stripEnd = Math.Min(blockedRows, strip + Strip);
-            for (var k = 0; k < blockedDepth; k += Block)
+            for (var n = 0; n < blockedRows; n += Block)
             {
-                for (var n = strip; n < stripEnd; n += Block)
-                {
-                    Transpose4(source + ((nint)n * rowStride) + k, rowStride, destination + ((nint)k * width) + n, width);
-                }
+                Transpose4(source + ((nint)n * rowStride) + k, rowStride, destination + ((nint)k * width) + n, width);
             }
         }
 
