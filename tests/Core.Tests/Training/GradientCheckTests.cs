@@ -1,3 +1,4 @@
+using DistTrain.Core.Data;
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Layers;
 using DistTrain.Core.Models;
@@ -70,7 +71,7 @@ public sealed class GradientCheckTests
     public void NumericalGradient_InputAtTheKink_IsCountedAndLeftOut()
     {
         // Black images and biases of 0: every input of the ReLU is exactly 0, and any step of a bias crosses the kink.
-        var images = new Data.LabeledImages(new byte[2 * 30], new byte[2], 1, 30, 1, 5);
+        var images = new LabeledImages(new byte[2 * 30], new byte[2], 1, 30, 1, 5);
         using var check = new GradientCheck(TestData.Model(30, [4], 5, new ReluSpec()), images, seed: 1);
         var result = check.Run();
         Assert.Equal([0, 4, 0, 0], result.Tensors.Select(tensor => tensor.KinkCount));
