@@ -1,4 +1,7 @@
-using DistTrain.Core.Tensors;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 
 namespace DistTrain.Core.Kernels;
 
@@ -91,21 +94,65 @@ internal static unsafe class Panels
         }
     }
 
-    /// <summary>destination[k · width + n] = source[n · rowStride + k], a cache line of k at a time.</summary>
+    /// <summary>destination[k · width + n] = source[n · rowStride + k]; blocks of 4 × 4 in registers, the edges one by one.</summary>
     private static void TransposeInto(float* source, int rowStride, float* destination, int width, int valid, int depth)
     {
-        const int Line = 16;
-        for (var k0 = 0; k0 < depth; k0 += Line)
+        const int Block = 4;
+        var blockedRows = valid / Block * Block;
+        var blockedDepth = depth / Block * Block;
+        // Writes run forward through the panel: out of order they would wait for each cache line, while loads overlap.
+        for (var k = 0; k < blockedDepth; k += Block)
         {
-            var k1 = Math.Min(depth, k0 + Line);
-            for (var n = 0; n < valid; n++)
+            for (var n = 0; n < blockedRows; n += Block)
             {
-                var row = source + ((nint)n * rowStride);
-                for (var k = k0; k < k1; k++)
+                Transpose4(source + ((nint)n * rowStride) + k, rowStride, destination + ((nint)k * width) + n, width);
+            }
+        }
+
+        TransposeEdge(0, depth, blockedRows, valid);
+        TransposeEdge(blockedDepth, depth, 0, blockedRows);
+
+        void TransposeEdge(int firstK, int endK, int firstN, int endN)
+        {
+            for (var n = firstN; n < endN; n++)
+            {
+                for (var k = firstK; k < endK; k++)
                 {
-                    destination[((nint)k * width) + n] = row[k];
+                    destination[((nint)k * width) + n] = source[((nint)n * rowStride) + k];
                 }
             }
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Transpose4(float* source, int sourceStride, float* destination, int destinationStride)
+    {
+        var (r0, r1) = (Vector128.Load(source), Vector128.Load(source + sourceStride));
+        var (r2, r3) = (Vector128.Load(source + (2 * (nint)sourceStride)), Vector128.Load(source + (3 * (nint)sourceStride)));
+        var (low02, high02) = Interleave(r0, r2);
+        var (low13, high13) = Interleave(r1, r3);
+        var (c0, c1) = Interleave(low02, low13);
+        var (c2, c3) = Interleave(high02, high13);
+        c0.Store(destination);
+        c1.Store(destination + destinationStride);
+        c2.Store(destination + (2 * (nint)destinationStride));
+        c3.Store(destination + (3 * (nint)destinationStride));
+    }
+
+    /// <summary>(x0 y0 x1 y1, x2 y2 x3 y3)</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector128<float> Low, Vector128<float> High) Interleave(Vector128<float> x, Vector128<float> y)
+    {
+        if (Sse.IsSupported)
+        {
+            return (Sse.UnpackLow(x, y), Sse.UnpackHigh(x, y));
+        }
+
+        if (AdvSimd.Arm64.IsSupported)
+        {
+            return (AdvSimd.Arm64.ZipLow(x, y), AdvSimd.Arm64.ZipHigh(x, y));
+        }
+
+        return (Vector128.Create(x[0], y[0], x[1], y[1]), Vector128.Create(x[2], y[2], x[3], y[3]));
     }
 }

@@ -142,12 +142,21 @@ public sealed unsafe class VectorKernels<TLanes> : Kernels<float>
     /// <inheritdoc/>
     public override void BytesToUnit(byte* input, float* output, nint count)
     {
-        fixed (float* units = UnitTable.Values)
+        // The correctly rounded quotient without a division (Markstein 1990): an estimate, its exact remainder, one correction.
+        var divisor = TLanes.Create(255f);
+        var reciprocal = TLanes.Create(1f / 255f);
+        nint i = 0;
+        for (; i <= count - TLanes.Count; i += TLanes.Count)
         {
-            for (nint i = 0; i < count; i++)
-            {
-                output[i] = units[input[i]];
-            }
+            var x = TLanes.LoadBytes(input + i);
+            var quotient = x * reciprocal;
+            var remainder = TLanes.MultiplyAdd(-quotient, divisor, x);
+            TLanes.Store(TLanes.MultiplyAdd(remainder, reciprocal, quotient), output + i);
+        }
+
+        for (; i < count; i++)
+        {
+            output[i] = input[i] / 255f;
         }
     }
 
@@ -273,10 +282,4 @@ public sealed unsafe class VectorKernels<TLanes> : Kernels<float>
             row[n] /= divisor;
         }
     }
-}
-
-/// <summary>byte / 255f for all 256 bytes: the division once per value instead of once per pixel.</summary>
-internal static class UnitTable
-{
-    public static float[] Values { get; } = [.. Enumerable.Range(0, 256).Select(value => value / 255f)];
 }
