@@ -82,23 +82,23 @@ public static class CommonOptions
         "--optimizer", $"Update rule: {string.Join(", ", OptimizerSpec.Names)}. Default {DefaultOptimizer}.", OptimizerSpec.Names);
 
     /// <summary>--lr</summary>
-    public static readonly Setting<float> LearningRate = Settings.Number(
+    public static readonly Setting<double> LearningRate = Settings.Number(
         "--lr", $"Learning rate, above 0. Default {LearningRates()}.", x => x > 0, "above 0");
 
     /// <summary>--momentum</summary>
-    public static readonly Setting<float> Momentum = Decay("--momentum", "Of momentum and nesterov, in [0, 1). Default 0.9.");
+    public static readonly Setting<double> Momentum = Decay("--momentum", "Of momentum and nesterov, in [0, 1). Default 0.9.");
 
     /// <summary>--alpha</summary>
-    public static readonly Setting<float> Alpha = Decay("--alpha", "Smoothing of rmsprop, in [0, 1). Default 0.99.");
+    public static readonly Setting<double> Alpha = Decay("--alpha", "Smoothing of rmsprop, in [0, 1). Default 0.99.");
 
     /// <summary>--beta1</summary>
-    public static readonly Setting<float> Beta1 = Decay("--beta1", "First moment's decay of adam, in [0, 1). Default 0.9.");
+    public static readonly Setting<double> Beta1 = Decay("--beta1", "First moment's decay of adam, in [0, 1). Default 0.9.");
 
     /// <summary>--beta2</summary>
-    public static readonly Setting<float> Beta2 = Decay("--beta2", "Second moment's decay of adam, in [0, 1). Default 0.999.");
+    public static readonly Setting<double> Beta2 = Decay("--beta2", "Second moment's decay of adam, in [0, 1). Default 0.999.");
 
     /// <summary>--epsilon</summary>
-    public static readonly Setting<float> Epsilon = Settings.Number(
+    public static readonly Setting<double> Epsilon = Settings.Number(
         "--epsilon", "Added to the root in adagrad, rmsprop and adam, at least 0. Default 1e-8, adagrad 1e-10.", x => x >= 0, "of at least 0");
 
     /// <summary>--seed</summary>
@@ -165,7 +165,7 @@ public static class CommonOptions
         Epsilon, Seed, Shards,
     ];
 
-    private static Setting<float> Decay(string name, string help) => Settings.Number(name, help, x => x is >= 0 and < 1, "of at least 0 and below 1");
+    private static Setting<double> Decay(string name, string help) => Settings.Number(name, help, x => x is >= 0 and < 1, "of at least 0 and below 1");
 
     private static string LearningRates() => string.Join(", ", OptimizerSpec.Names
         .GroupBy(OptimizerSpec.DefaultLearningRate)

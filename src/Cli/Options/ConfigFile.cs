@@ -191,7 +191,7 @@ public sealed class ConfigFile
                 throw new JsonException($"'{member}' cannot be an object.");
         }
 
-        void Add(Setting setting, float? value)
+        void Add(Setting setting, double? value)
         {
             if (value is { } number && !_values.TryAdd(setting.Key, (number.ToString("R", CultureInfo.InvariantCulture), line)))
             {

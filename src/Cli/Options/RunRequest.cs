@@ -147,7 +147,7 @@ public sealed record RunRequest
             Find(CommonOptions.Beta2),
             Find(CommonOptions.Epsilon));
 
-        float? Find(Setting<float> setting) =>
+        double? Find(Setting<double> setting) =>
             fileIsOfAnother && values.Origin(setting) == SettingOrigin.ConfigFile ? null : values.Find(setting);
     }
 

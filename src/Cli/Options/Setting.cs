@@ -118,8 +118,8 @@ public static class Settings
     /// <param name="help">One line.</param>
     /// <param name="isAllowed">Its range.</param>
     /// <param name="range">The range in words.</param>
-    public static Setting<float> Number(string name, string help, Func<float, bool> isAllowed, string range) => new(name, "X", help, text =>
-        float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && float.IsFinite(value) && isAllowed(value)
+    public static Setting<double> Number(string name, string help, Func<double, bool> isAllowed, string range) => new(name, "X", help, text =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value) && isAllowed(value)
             ? value
             : throw new FormatException($"a number {range}."));
 
