@@ -63,7 +63,7 @@ public sealed record OptimizerSpec(
 
             if (!has.Contains(hyperparameter))
             {
-                throw new InvalidInputException($"The optimizer {Name} has no hyperparameter {hyperparameter}; it has: {string.Join(", ", has)}.");
+                throw new InvalidInputException($"The optimizer {Name} has no hyperparameter {hyperparameter}; it has{(has.Length == 0 ? " none" : $": {string.Join(", ", has)}")}.");
             }
 
             // As the update sees it: 1 − 1e-9 is 1 there.

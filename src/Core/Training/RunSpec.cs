@@ -30,8 +30,8 @@ public sealed record RunSpec(
     int BatchSize,
     int ShardCount,
     ulong Seed,
-    int? Epochs,
-    long? Steps,
+    int? Epochs = null,
+    long? Steps = null,
     int NumericsRevision = RunSpec.CurrentNumericsRevision)
 {
     /// <summary>Raised only with a page in docs/decisions/ that says why bits changed.</summary>
@@ -70,8 +70,9 @@ public sealed record RunSpec(
         Require(ShardCount is >= 1 and <= MaximumShardCount, $"The shard count is {ShardCount}; it must be from 1 to {MaximumShardCount}.");
         Require(Epochs is null != Steps is null, "A run lasts a number of epochs or a number of steps: give one of the two.");
         Require(Epochs is null or >= 1, $"The number of epochs is {Epochs}; it must be at least 1.");
-        Require(Steps is null or (>= 1 and < RandomStream.StepLimit), $"The number of steps is {Steps}; it must be at least 1.");
+        Require(Steps is null or (>= 1 and < RandomStream.StepLimit), $"The number of steps is {Steps}; it must be from 1 to {RandomStream.StepLimit - 1}.");
         Require(Dataset.TrainCount >= 1 && Dataset.TestCount >= 1, $"The dataset {Dataset.Name} is empty.");
+        Require(TotalSteps < RandomStream.StepLimit, $"{Epochs} epochs are {TotalSteps} steps; there must be fewer than {RandomStream.StepLimit}.");
         Require(
             NumericsRevision == CurrentNumericsRevision,
             $"The run follows numerics revision {NumericsRevision}, this build {CurrentNumericsRevision}: its bits would differ. Use the build that began it.");
