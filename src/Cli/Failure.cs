@@ -9,6 +9,9 @@ namespace DistTrain.Cli;
 /// <param name="ExitCode">What the process ends with.</param>
 public sealed record Failure(string Reason, int ExitCode)
 {
+    /// <summary>Whether the message says all there is to say; if not, the log has the stack.</summary>
+    public bool IsForeseen { get; private init; } = true;
+
     /// <summary>Translates an exception.</summary>
     public static Failure Of(Exception exception, VerbCall call) => exception switch
     {
@@ -20,6 +23,7 @@ public sealed record Failure(string Reason, int ExitCode)
         _ => new(
             $"Something unforeseen went wrong: {exception.GetType().Name}: {exception.Message.ReplaceLineEndings(" ")}"
             + (call.LogPath is { } path ? $" The details are in {path}." : ""),
-            Cli.ExitCode.Failed),
+            Cli.ExitCode.Failed)
+        { IsForeseen = false },
     };
 }

@@ -41,8 +41,8 @@ public sealed class RunLog : IDisposable
     [System.Diagnostics.CodeAnalysis.SuppressMessage("Usage", "CA2254", Justification = "The message is a value of the template.")]
     public void Information(string message) => _logger.Information("{Message:l}", message);
 
-    /// <summary>An error with its stack, into the file; standard error gets the message by another way.</summary>
-    public void Failure(Exception e, string message) => _logger.ForContext(LineSink.AlreadyShown, true).Error(e, "{Message:l}", message);
+    /// <summary>An error, with its stack if there is one to show, into the file; standard error gets the message by another way.</summary>
+    public void Failure(Exception? e, string message) => _logger.ForContext(LineSink.AlreadyShown, true).Error(e, "{Message:l}", message);
 
     /// <summary>For libraries that log.</summary>
     public ILoggerFactory CreateFactory() => new SerilogLoggerFactory(_logger);

@@ -52,7 +52,7 @@ public static class TrainingRun
         catch (Exception e)
         {
             var failure = Failure.Of(e, call);
-            log.Failure(e, failure.Reason);
+            log.Failure(failure.IsForeseen ? null : e, failure.Reason);
             reporter.Fail(failure.Reason, failure.ExitCode);
             throw;
         }

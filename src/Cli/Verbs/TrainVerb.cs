@@ -31,6 +31,7 @@ public sealed class TrainVerb : Verb
 
         var workers = call.Values.Get(CommonOptions.Workers, 0);
         var threads = call.Values.Get(CommonOptions.Threads, DefaultThreads(workers, call.Surroundings.Cores));
+        var startTimeout = call.Values.Get(CommonOptions.StartTimeout, CommonOptions.DefaultStartTimeout);
         return TrainingRun.RunAsync(call, workers, threads, context => workers == 0
             ? Task.FromResult(TrainHere(context, threads, call.Stop))
             : throw new NotSupportedException("workers"));
