@@ -29,8 +29,8 @@ public sealed record RunSpec(
     int BatchSize,
     int ShardCount,
     ulong Seed,
-    int? Epochs,
-    long? Steps,
+    int? Epochs = null,
+    long? Steps = null,
     int NumericsRevision = RunSpec.CurrentNumericsRevision)
 {
     /// <summary>Raised only with a page in docs/decisions/ that says why bits changed.</summary>
