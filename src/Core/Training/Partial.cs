@@ -27,27 +27,48 @@ public sealed class Partial : IDisposable
     public void Dispose() => Gradient.Dispose();
 }
 
-/// <summary>Partials to use again, so that a step allocates nothing. Not thread-safe.</summary>
+/// <summary>Partials to use again, so that a step allocates nothing. Thread-safe: network and training threads share it.</summary>
 /// <param name="gradientLength">The elements of a gradient; 0 for evaluations.</param>
 public sealed class PartialPool(int gradientLength) : IDisposable
 {
     private readonly Stack<Partial> _free = new();
+    private readonly Lock _gate = new();
 
     /// <summary>The elements of a gradient.</summary>
     public int GradientLength { get; } = gradientLength;
 
     /// <summary>A partial with unspecified content.</summary>
-    public Partial Rent() => _free.TryPop(out var partial) ? partial : new Partial(GradientLength);
+    public Partial Rent()
+    {
+        lock (_gate)
+        {
+            if (_free.TryPop(out var partial))
+            {
+                return partial;
+            }
+        }
+
+        return new Partial(GradientLength);
+    }
 
     /// <summary>Gives one back; the caller must not use it again.</summary>
-    public void Return(Partial partial) => _free.Push(partial);
+    public void Return(Partial partial)
+    {
+        lock (_gate)
+        {
+            _free.Push(partial);
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        while (_free.TryPop(out var partial))
+        lock (_gate)
         {
-            partial.Dispose();
+            while (_free.TryPop(out var partial))
+            {
+                partial.Dispose();
+            }
         }
     }
 }

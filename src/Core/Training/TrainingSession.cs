@@ -92,6 +92,9 @@ public enum EventKind
     /// <summary>A lease's deadline passed.</summary>
     DeadlinePassed,
 
+    /// <summary>A worker gave a lease back undone, or its result was unusable.</summary>
+    LeaseReturned,
+
     /// <summary>The parameters have been updated.</summary>
     StepCommitted,
 
@@ -134,6 +137,9 @@ public readonly record struct SessionEvent
 
     /// <summary>A lease is late.</summary>
     public static SessionEvent DeadlinePassed(long leaseId) => new(EventKind.DeadlinePassed) { LeaseId = leaseId };
+
+    /// <summary>A lease is open again: its worker gave it back, or the result came damaged. Ignored if the lease is not a current one.</summary>
+    public static SessionEvent LeaseReturned(long leaseId) => new(EventKind.LeaseReturned) { LeaseId = leaseId };
 
     /// <summary>The update is done.</summary>
     public static SessionEvent StepCommitted() => new(EventKind.StepCommitted);
@@ -212,6 +218,9 @@ public sealed class TrainingSession
                 break;
             case EventKind.DeadlinePassed:
                 PassDeadline(occurred.LeaseId);
+                break;
+            case EventKind.LeaseReturned:
+                Return(occurred.LeaseId);
                 break;
             case EventKind.StepCommitted:
                 Require(State.Committing, occurred.Kind);
@@ -339,6 +348,21 @@ public sealed class TrainingSession
             late.IsLate = true;
             Assign();
         }
+    }
+
+    private void Return(long leaseId)
+    {
+        var member = _members.Find(candidate => candidate.Piece is not null && candidate.Lease.Id == leaseId);
+        if (member is null)
+        {
+            return;
+        }
+
+        member.Piece!.Holders.Remove(member.Id);
+        member.Piece = null;
+        // Whatever it was given may be what went wrong: it gets its parameters anew with its next lease.
+        member.Version = -1;
+        Assign();
     }
 
     private void EndRound()
