@@ -1,4 +1,5 @@
 using DistTrain.Cli.Verbs;
+using DistTrain.Coordinator;
 using DistTrain.Core;
 using DistTrain.Core.Training;
 
@@ -19,6 +20,7 @@ public sealed record Failure(string Reason, int ExitCode)
             $"Stopped by {(call.Stop.ExitCode == Cli.ExitCode.Interrupted ? "SIGINT" : "SIGTERM")} before the end.", call.Stop.ExitCode),
         InvalidInputException => new(exception.Message, Cli.ExitCode.WrongUse),
         TrainingFailedException => new(exception.Message, Cli.ExitCode.Failed),
+        NotEnoughWorkersException => new(exception.Message, Cli.ExitCode.NotEnoughWorkers),
         ChildFailedException child => new(child.Message, child.ExitCode),
         _ => new(
             $"Something unforeseen went wrong: {exception.GetType().Name}: {exception.Message.ReplaceLineEndings(" ")}"

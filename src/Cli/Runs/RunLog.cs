@@ -28,6 +28,8 @@ public sealed class RunLog : IDisposable
             // The frameworks' own chatter tells nobody anything about a run.
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
             .MinimumLevel.Override("Grpc", LogEventLevel.Warning)
+            // A host that cannot start throws; its exception is reported once, in the user's terms.
+            .MinimumLevel.Override("Microsoft.Extensions.Hosting", LogEventLevel.Fatal)
             .WriteTo.Sink(new LineSink(warn), toStandardError);
         if (path is not null)
         {
