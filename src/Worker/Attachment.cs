@@ -285,7 +285,7 @@ internal sealed class Attachment : IComputeListener
     private void PrepareDataset()
     {
         var spec = _spec!.Dataset;
-        var dataset = _options.FindDataset?.Invoke(spec.Digest);
+        var dataset = _options.FindDataset?.Invoke(spec);
         if (dataset is not null && dataset.Digest != spec.Digest)
         {
             Log.OtherDataset(_log, dataset.Name, dataset.Digest, spec.Digest);

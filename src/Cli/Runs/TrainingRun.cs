@@ -13,7 +13,9 @@ namespace DistTrain.Cli.Runs;
 /// <param name="Directory">Its directory.</param>
 /// <param name="Reporter">Told what happens.</param>
 /// <param name="Log">The log.</param>
-public sealed record RunContext(RunSpec Spec, Dataset Dataset, RunDirectory Directory, RunReporter Reporter, RunLog Log);
+/// <param name="DataDirectory">What --data says, as a full path; null if it says nothing.</param>
+public sealed record RunContext(
+    RunSpec Spec, Dataset Dataset, RunDirectory Directory, RunReporter Reporter, RunLog Log, string? DataDirectory);
 
 /// <summary>A run from its options to its files, whoever computes it.</summary>
 public static class TrainingRun
@@ -58,7 +60,7 @@ public static class TrainingRun
             {
                 directory.WriteRun(spec, request.DataDirectory);
                 log.Information($"disttrain {ProductVersion.Text}. {loaded.Origin}");
-                using var state = await train(new RunContext(spec, loaded.Dataset, directory, reporter, log)).ConfigureAwait(false);
+                using var state = await train(new RunContext(spec, loaded.Dataset, directory, reporter, log, request.DataDirectory)).ConfigureAwait(false);
                 directory.WriteParameters(state.Parameters);
                 reporter.Complete(state);
                 log.Information("The run is complete.");

@@ -1,4 +1,5 @@
 using System.Net;
+using DistTrain.Cli.Data;
 using DistTrain.Cli.Options;
 using DistTrain.Cli.Runs;
 using DistTrain.Worker;
@@ -17,7 +18,7 @@ public sealed class WorkerVerb : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
-        CommonOptions.Coordinator, CommonOptions.Threads, CommonOptions.StartTimeout, CommonOptions.ReconnectTimeout, CommonOptions.Config,
+        CommonOptions.Coordinator, CommonOptions.Threads, CommonOptions.Data, CommonOptions.StartTimeout, CommonOptions.ReconnectTimeout, CommonOptions.Config,
         CommonOptions.EndWithInput,
     ];
 
@@ -26,6 +27,8 @@ public sealed class WorkerVerb : Verb
     {
         var (values, surroundings) = (call.Values, call.Surroundings);
         var coordinator = values.Get(CommonOptions.Coordinator, new DnsEndPoint("127.0.0.1", CommonOptions.DefaultPort));
+        using var log = RunLog.Open(path: null, surroundings.Error.WriteLine, Serilog.Events.LogEventLevel.Information);
+        var datasets = new LocalDatasets(surroundings.Variable, surroundings.Error.WriteLine);
         var options = new WorkerOptions
         {
             Coordinator = coordinator.Host.Contains(':') ? $"[{coordinator.Host}]:{coordinator.Port}" : $"{coordinator.Host}:{coordinator.Port}",
@@ -33,8 +36,8 @@ public sealed class WorkerVerb : Verb
             StartTimeout = values.Get(CommonOptions.StartTimeout, CommonOptions.DefaultStartTimeout),
             ReconnectTimeout = values.Get(CommonOptions.ReconnectTimeout, CommonOptions.DefaultReconnectTimeout),
             ExitWithStandardInput = values.Get(CommonOptions.EndWithInput, false),
+            FindDataset = wanted => datasets.Find(wanted, values.FindText(CommonOptions.Data)),
         };
-        using var log = RunLog.Open(path: null, surroundings.Error.WriteLine, Serilog.Events.LogEventLevel.Information);
         using var loggers = log.CreateFactory();
         var outcome = await WorkerRole.RunAsync(options, loggers, surroundings.Time, call.Stop.Token).ConfigureAwait(false);
         // The log has told the reason already.
