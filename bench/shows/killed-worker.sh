@@ -3,7 +3,7 @@
 source "$(dirname "$0")/common.sh"
 T=(--model two-layer "${common[@]}" --epochs "${EPOCHS:-10}")
 expected=$(train "${T[@]}" --workers 0)
-disttrain train "${T[@]}" --workers 3 --out "$out/run" >"$out/events" 2>"$out/stderr" &
+src/Cli/bin/Release/net10.0/disttrain train "${T[@]}" --workers 3 --out "$out/run" >"$out/events" 2>"$out/stderr" &
 training=$!
 replacement=
 trap 'kill -9 $training $replacement 2>/dev/null || true; rm -rf "$out"' EXIT
@@ -15,7 +15,8 @@ address=$(sed -n 's/.*"event":"started".*"address":"\([^"]*\)".*/\1/p' "$out/eve
 victim=$(sed -n 's/.*"what":"joined".*"processId":\([0-9]*\).*/\1/p' "$out/events" | head -n 1)
 kill -9 "$victim"; echo "killed worker process $victim"
 await '"event":"epoch","epoch":3,'
-disttrain worker --coordinator "$address" --threads 1 2>"$out/replacement" & replacement=$!
+# Not through the function: its subshell would be the process that $! names.
+src/Cli/bin/Release/net10.0/disttrain worker --coordinator "$address" --threads 1 2>"$out/replacement" & replacement=$!
 echo "started worker process $replacement by hand"
 wait $training || { echo "FAIL  the run ended with $?"; tail -n 3 "$out/stderr"; exit 1; }
 wait $replacement || { echo "FAIL  the replacement ended with $?"; exit 1; }
