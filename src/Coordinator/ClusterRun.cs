@@ -328,8 +328,9 @@ internal sealed class ClusterRun
         }
 
         Apply(SessionEvent.WorkerLost(connection.Info.Id));
-        if (!_session.Workers.Any())
+        if (_hasStarted && !_session.Workers.Any())
         {
+            // Before the first round the time runs from the start, whoever comes and goes.
             _aloneSince = _clock.Now;
             _lastReport = _clock.Now - _options.WaitingReportInterval;
         }

@@ -8,7 +8,7 @@ namespace DistTrain.Cluster.Tests;
 /// <summary>Promise 2: nothing lost. A worker that dies costs time, no bit.</summary>
 public sealed class DeathTests
 {
-    private static readonly CoordinatorOptions Options = new() { LeaseDeadline = TimeSpan.FromMinutes(5), DeadTime = TimeSpan.FromSeconds(60) };
+    private static readonly CoordinatorOptions Options = new() { LeaseDeadline = TimeSpan.FromMinutes(5), DeadTime = TimeSpan.FromSeconds(10) };
 
     [Fact]
     public async Task Kill_InMidRunAndReplaced_SameHashAndTheLogNamesBoth()

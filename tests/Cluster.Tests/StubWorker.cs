@@ -68,6 +68,22 @@ internal sealed class StubWorker : IAsyncDisposable
         _heart = BeatAsync();
     }
 
+    /// <summary>Joins if it may.</summary>
+    /// <returns>False if it was refused, or there is nobody.</returns>
+    public async Task<bool> TryJoinAsync()
+    {
+        try
+        {
+            await SendAsync(new WorkerMessage { Hello = Hello() });
+            await SendAsync(new WorkerMessage { Ready = new Ready() });
+            return await ReceiveAsync() is { Welcome: not null };
+        }
+        catch (Exception e) when (e is RpcException or InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
     public Task SendAsync(WorkerMessage message) => _call.RequestStream.WriteAsync(message);
 
     public Task SendAsync(ReadOnlyMemory<byte> chunk) => SendAsync(new WorkerMessage { Chunk = new Chunk { Data = UnsafeByteOperations.UnsafeWrap(chunk) } });

@@ -110,6 +110,9 @@ internal sealed class TestCluster : IAsyncDisposable, ITrainingObserver, ICluste
         }
     }
 
+    /// <summary>Waits for the run's end where it must be a failure.</summary>
+    public Task FailureAsync() => Run.Completion.WaitAsync(Patience);
+
     public string AllLogs() => string.Join('\n', ["Coordinator:", .. _log, .. _workers.Select(worker => $"Worker process {worker.Id}:\n{worker.LogText}")]);
 
     public async ValueTask DisposeAsync()
