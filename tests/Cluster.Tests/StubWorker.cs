@@ -23,6 +23,7 @@ internal sealed class StubWorker : IAsyncDisposable
     private readonly ChunkReader _chunks = new();
     private Task _heart = Task.CompletedTask;
     private AlignedBuffer<float>? _parameters;
+    private bool _isDisposed;
 
     private StubWorker(IPEndPoint coordinator)
     {
@@ -105,6 +106,9 @@ internal sealed class StubWorker : IAsyncDisposable
     /// <summary>The next lease, with the parameters before it received; null if the call has ended.</summary>
     public async Task<LeaseGranted?> LeaseAsync() => (await UntilAsync(message => message.Lease is not null))?.Lease;
 
+    /// <summary>The first lease of a version.</summary>
+    public async Task<LeaseGranted?> LeaseOfAsync(ulong version) => (await UntilAsync(message => message.Lease?.Version == version))?.Lease;
+
     /// <summary>The next answer to a partial; null if the call has ended.</summary>
     public async Task<PartialAnswer?> AnswerAsync() => (await UntilAsync(message => message.Answer is not null))?.Answer;
 
@@ -149,6 +153,29 @@ internal sealed class StubWorker : IAsyncDisposable
         }
     }
 
+    /// <summary>Sends a message to a coordinator that may have ended the call.</summary>
+    public async Task TrySendAsync(WorkerMessage message)
+    {
+        try
+        {
+            await SendAsync(message);
+        }
+        catch (Exception e) when (e is RpcException or InvalidOperationException or IOException)
+        {
+            // It has.
+        }
+    }
+
+    /// <summary>The same for a partial.</summary>
+    public async Task TryDeliverAsync(PartialHeader header, byte[] gradient)
+    {
+        await TrySendAsync(new WorkerMessage { Partial = header });
+        foreach (var chunk in Chunks.Of(gradient))
+        {
+            await TrySendAsync(new WorkerMessage { Chunk = chunk });
+        }
+    }
+
     /// <summary>Computes and delivers a lease.</summary>
     public async Task DeliverAsync(LeaseGranted lease)
     {
@@ -161,6 +188,12 @@ internal sealed class StubWorker : IAsyncDisposable
     /// <summary>Gone without a word.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_isDisposed)
+        {
+            return;
+        }
+
+        _isDisposed = true;
         await _end.CancelAsync();
         _call.Dispose();
         await _heart.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
