@@ -40,7 +40,7 @@ internal sealed class ClusterRun
     private readonly RunningClock _clock;
     private readonly TimeSpan _tickLength;
     private RoundBox? _current;
-    private Partial? _arriving;
+    private (long LeaseId, Partial Partial) _arriving;
     private bool _hasStarted;
     private long _evaluationAnnounced = -1;
     private TimeSpan _aloneSince;
@@ -328,8 +328,9 @@ internal sealed class ClusterRun
         }
 
         Apply(SessionEvent.WorkerLost(connection.Info.Id));
-        if (!_session.Workers.Any())
+        if (_hasStarted && !_session.Workers.Any())
         {
+            // Before the first round the time runs from the start, whoever comes and goes.
             _aloneSince = _clock.Now;
             _lastReport = _clock.Now - _options.WaitingReportInterval;
         }
@@ -398,7 +399,7 @@ internal sealed class ClusterRun
             return;
         }
 
-        _arriving = partial;
+        _arriving = (leaseId, partial);
         connection.ReturnsInRow = 0;
         Apply(SessionEvent.PartialArrived(connection.Info.Id, round, partial.Node));
     }
@@ -406,8 +407,8 @@ internal sealed class ClusterRun
     /// <summary>(4.3) Answers the partial that is arriving, and counts it or drops it.</summary>
     private void Answer(in SessionEffect effect)
     {
-        var partial = _arriving!;
-        _arriving = null;
+        var (leaseId, partial) = _arriving;
+        _arriving = default;
         var connection = _connections[effect.Worker];
         if (effect.Verdict == PartialVerdict.Counted)
         {
@@ -429,7 +430,7 @@ internal sealed class ClusterRun
         {
             Answer = new PartialAnswer
             {
-                LeaseId = (ulong)(connection.Lease?.Id ?? 0),
+                LeaseId = (ulong)leaseId,
                 FirstShard = (uint)effect.Node.Start,
                 EndShard = (uint)effect.Node.End,
                 Verdict = effect.Verdict switch
@@ -452,7 +453,11 @@ internal sealed class ClusterRun
             return;
         }
 
-        Apply(SessionEvent.LeaseReturned(leaseId));
+        // Whoever names another's lease frees nothing.
+        if (connection.Lease?.Id == leaseId)
+        {
+            Apply(SessionEvent.LeaseReturned(leaseId));
+        }
     }
 
     /// <summary>(5.2) to (5.5): everything that time brings about.</summary>
