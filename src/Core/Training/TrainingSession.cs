@@ -234,8 +234,7 @@ public sealed class TrainingSession
     private void BeginNextRound()
     {
         var evaluated = _round.Kind == RoundKind.Evaluation && _round.Version == StepsDone;
-        var evaluationIsDue = StepsDone > 0 && (StepsDone == _spec.TotalSteps || StepsDone % _spec.StepsPerEpoch == 0);
-        if (evaluationIsDue && !evaluated)
+        if (_spec.EvaluationIsDue(StepsDone) && !evaluated)
         {
             _round = new Round(RoundKind.Evaluation, StepsDone, _spec.EvaluationShardCount);
         }
