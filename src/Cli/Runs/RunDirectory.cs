@@ -21,7 +21,9 @@ public sealed class RunDirectory
 
     private const int HashCharacters = 8;
 
-    private RunDirectory(string path) => FullPath = path;
+    private readonly bool _isNew;
+
+    private RunDirectory(string path, bool isNew = false) => (FullPath, _isNew) = (path, isNew);
 
     /// <summary>The directory.</summary>
     public string FullPath { get; }
@@ -72,7 +74,8 @@ public sealed class RunDirectory
         RequireUsable(path);
         try
         {
-            return new RunDirectory(Directory.CreateDirectory(path).FullName);
+            var isNew = !Directory.Exists(path);
+            return new RunDirectory(Directory.CreateDirectory(path).FullName, isNew);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -85,6 +88,20 @@ public sealed class RunDirectory
     public static RunDirectory Open(string path) => Directory.Exists(path)
         ? new RunDirectory(path)
         : throw new InvalidInputException($"There is no run directory {path}. 'disttrain train' prints where it puts its runs.");
+
+    /// <summary>Takes back <see cref="Create"/> for a run that did not begin: its first files, and the directory if it was made for it.</summary>
+    public void Discard()
+    {
+        foreach (var path in (ReadOnlySpan<string>)[LogPath, MetricsPath, RunPath])
+        {
+            File.Delete(path);
+        }
+
+        if (_isNew)
+        {
+            Directory.Delete(FullPath);
+        }
+    }
 
     /// <summary>Writes the specification, and where the data was asked for.</summary>
     public void WriteRun(RunSpec spec, string? dataDirectory)

@@ -132,9 +132,9 @@ public sealed partial class CompareVerb : Verb
         public static ComparedRow Of(Completed run, ComparedRow? first)
         {
             var speedUp = first is null ? 1 : RunEvent.Finite(run.SamplesPerSecond / first.SamplesPerSecond);
-            var threads = first is null ? 1 : (double)AllThreads(run.Workers, run.Threads) / AllThreads(first.Workers, first.Threads);
+            var threads = first is null ? 1 : (double)AllThreads(run.Workers, run.Threads ?? 1) / AllThreads(first.Workers, first.Threads);
             return new ComparedRow(
-                run.Workers, run.Threads, run.SamplesPerSecond, run.ElapsedSeconds, speedUp, speedUp / threads, run.ParametersSha256, run.TestAccuracy,
+                run.Workers, run.Threads ?? 1, run.SamplesPerSecond, run.ElapsedSeconds, speedUp, speedUp / threads, run.ParametersSha256, run.TestAccuracy,
                 first is null || first.ParametersSha256 == run.ParametersSha256);
         }
 

@@ -45,7 +45,7 @@ public sealed record OptimizerSpec(
         var has = Find(Name).Has;
         if (!((float)LearningRate > 0) || !float.IsFinite((float)LearningRate))
         {
-            throw new InvalidInputException($"The learning rate is {LearningRate:R}; it must be a number above 0.");
+            throw new InvalidInputException($"The learning rate is {LearningRate:R}; it must be above 0 and at most {float.MaxValue:R}.");
         }
 
         Check(nameof(Momentum), Momentum, below1: true);

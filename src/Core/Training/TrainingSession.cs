@@ -1,147 +1,5 @@
 namespace DistTrain.Core.Training;
 
-/// <summary>What a round computes.</summary>
-public enum RoundKind
-{
-    /// <summary>Gradients of one step.</summary>
-    Training,
-
-    /// <summary>Loss and accuracy on the test set.</summary>
-    Evaluation,
-}
-
-/// <summary>One piece of work that all workers share: a training step or an evaluation. Its shards are leased out.</summary>
-/// <param name="Kind">What is computed.</param>
-/// <param name="Version">The parameters it is computed with: the number of steps behind them. A training round's step has the same number.</param>
-/// <param name="ShardCount">Its shards.</param>
-public readonly record struct Round(RoundKind Kind, long Version, int ShardCount);
-
-/// <summary>A lease: one worker computes a range of shards of a round.</summary>
-/// <param name="Id">Unique in the run.</param>
-/// <param name="Worker">Who.</param>
-/// <param name="Round">Of what.</param>
-/// <param name="Range">Which shards. The partials asked for are the nodes of <see cref="ReductionTree.Cover"/>.</param>
-public readonly record struct Lease(long Id, int Worker, Round Round, ShardRange Range);
-
-/// <summary>What the session says to a partial.</summary>
-public enum PartialVerdict
-{
-    /// <summary>It counts: its sums are to be added.</summary>
-    Counted,
-
-    /// <summary>The node has been counted already; both are equal, this one is dropped.</summary>
-    Duplicate,
-
-    /// <summary>It belongs to another round than the current one.</summary>
-    Stale,
-
-    /// <summary>No such node is asked for in this round.</summary>
-    Malformed,
-}
-
-/// <summary>What a session wants done, in this order.</summary>
-public enum EffectKind
-{
-    /// <summary>Send the current parameters to <see cref="SessionEffect.Worker"/>.</summary>
-    SendParameters,
-
-    /// <summary>Hand <see cref="SessionEffect.Lease"/> to its worker and watch its deadline.</summary>
-    Lease,
-
-    /// <summary>Tell the worker that <see cref="SessionEffect.Lease"/> is no longer wanted.</summary>
-    Revoke,
-
-    /// <summary>Answer a partial with <see cref="SessionEffect.Verdict"/>; if it is counted, add its sums to the round's tree.</summary>
-    AnswerPartial,
-
-    /// <summary>All shards of the step are counted: reduce, check, update the parameters, and answer with StepCommitted or StepRefused.</summary>
-    CommitStep,
-
-    /// <summary>All shards of the evaluation are counted: its result is complete.</summary>
-    CommitEvaluation,
-
-    /// <summary>The run has done all its steps and its last evaluation.</summary>
-    Complete,
-
-    /// <summary>The run cannot go on; <see cref="SessionEffect.Reason"/> says why.</summary>
-    Fail,
-}
-
-/// <summary>One thing to do.</summary>
-public readonly record struct SessionEffect(
-    EffectKind Kind,
-    int Worker = 0,
-    Lease Lease = default,
-    Round Round = default,
-    ShardRange Node = default,
-    PartialVerdict Verdict = default,
-    string? Reason = null);
-
-/// <summary>What happened.</summary>
-public enum EventKind
-{
-    /// <summary>A worker is ready for leases.</summary>
-    WorkerJoined,
-
-    /// <summary>A worker is gone, whatever the reason; its leases are open again.</summary>
-    WorkerLost,
-
-    /// <summary>The partial of one node came from a worker.</summary>
-    PartialArrived,
-
-    /// <summary>A lease's deadline passed.</summary>
-    DeadlinePassed,
-
-    /// <summary>The parameters have been updated.</summary>
-    StepCommitted,
-
-    /// <summary>The update was refused, for example because the gradient is not finite.</summary>
-    StepRefused,
-}
-
-/// <summary>One event.</summary>
-public readonly record struct SessionEvent
-{
-    private SessionEvent(EventKind kind) => Kind = kind;
-
-    /// <summary>What happened.</summary>
-    public EventKind Kind { get; private init; }
-
-    /// <summary>To which worker.</summary>
-    public int Worker { get; private init; }
-
-    /// <summary>The lease concerned.</summary>
-    public long LeaseId { get; private init; }
-
-    /// <summary>The round a partial belongs to.</summary>
-    public Round Round { get; private init; }
-
-    /// <summary>The node a partial covers.</summary>
-    public ShardRange Node { get; private init; }
-
-    /// <summary>Why.</summary>
-    public string? Reason { get; private init; }
-
-    /// <summary>A worker is ready for leases.</summary>
-    public static SessionEvent WorkerJoined(int worker) => new(EventKind.WorkerJoined) { Worker = worker };
-
-    /// <summary>A worker is gone.</summary>
-    public static SessionEvent WorkerLost(int worker) => new(EventKind.WorkerLost) { Worker = worker };
-
-    /// <summary>A partial came.</summary>
-    public static SessionEvent PartialArrived(int worker, Round round, ShardRange node) =>
-        new(EventKind.PartialArrived) { Worker = worker, Round = round, Node = node };
-
-    /// <summary>A lease is late.</summary>
-    public static SessionEvent DeadlinePassed(long leaseId) => new(EventKind.DeadlinePassed) { LeaseId = leaseId };
-
-    /// <summary>The update is done.</summary>
-    public static SessionEvent StepCommitted() => new(EventKind.StepCommitted);
-
-    /// <summary>The update was refused.</summary>
-    public static SessionEvent StepRefused(string reason) => new(EventKind.StepRefused) { Reason = reason };
-}
-
 /// <summary>
 /// What happens in a run, decided purely: events in, effects out; no clock, task, lock, randomness or I/O. The single process, the coordinator
 /// and the fault simulation drive this same object and carry out its effects around it.
@@ -212,6 +70,9 @@ public sealed class TrainingSession
                 break;
             case EventKind.DeadlinePassed:
                 PassDeadline(occurred.LeaseId);
+                break;
+            case EventKind.LeaseReturned:
+                Return(occurred.LeaseId);
                 break;
             case EventKind.StepCommitted:
                 Require(State.Committing, occurred.Kind);
@@ -339,6 +200,21 @@ public sealed class TrainingSession
             late.IsLate = true;
             Assign();
         }
+    }
+
+    private void Return(long leaseId)
+    {
+        var member = _members.Find(candidate => candidate.Piece is not null && candidate.Lease.Id == leaseId);
+        if (member is null)
+        {
+            return;
+        }
+
+        member.Piece!.Holders.Remove(member.Id);
+        member.Piece = null;
+        // Whatever it was given may be what went wrong: it gets its parameters anew with its next lease.
+        member.Version = -1;
+        Assign();
     }
 
     private void EndRound()

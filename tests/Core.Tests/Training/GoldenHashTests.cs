@@ -13,10 +13,11 @@ namespace DistTrain.Core.Tests.Training;
 /// </summary>
 public sealed class GoldenHashTests
 {
-    private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web) { RespectRequiredConstructorParameters = true };
+    private static readonly JsonSerializerOptions Strict = new(JsonSerializerDefaults.Web) { RespectRequiredConstructorParameters = true };
 
     private static readonly Golden Recorded = JsonSerializer.Deserialize<Golden>(
-        File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "golden-hashes.json")), Options)!;
+        File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "golden-hashes.json")),
+        Strict)!;
 
     private static readonly Lazy<Dataset> Digits = new(() => SyntheticDigits.Create(trainCount: 500, testCount: 20));
 

@@ -251,7 +251,7 @@ internal sealed class SessionSimulation
             Assert.Equal(1, ++_counted[shard]);
         }
 
-        foreach (var worker in _workers.Values.Where(worker => worker.Lease is { } lease && lease.Range.Contains(partial.Node)))
+        foreach (var worker in _workers.Values.Where(worker => worker.Lease is { } lease && lease.Round == partial.Round && lease.Range.Contains(partial.Node)))
         {
             worker.IsHeld &= ReductionTree.Cover(_counted.Length, worker.Lease!.Value.Range).Any(node => _counted[node.Start] == 0);
         }

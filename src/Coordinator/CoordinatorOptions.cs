@@ -1,0 +1,91 @@
+using System.Net;
+using DistTrain.Core;
+using DistTrain.Transport;
+
+namespace DistTrain.Coordinator;
+
+/// <summary>How a coordinator listens and how long it waits. Nothing here changes a bit of the result.</summary>
+public sealed record CoordinatorOptions
+{
+    /// <summary>Where to listen; default 127.0.0.1:29500, port 0 takes any free one.</summary>
+    public IPEndPoint Listen { get; init; } = new(IPAddress.Loopback, Protocol.DefaultPort);
+
+    /// <summary>Listen beyond loopback although nobody has to prove who they are; default false.</summary>
+    public bool Insecure { get; init; }
+
+    /// <summary>The first step begins when so many workers are there; at least 1, default 1.</summary>
+    public int WorkersToStart { get; init; } = 1;
+
+    /// <summary>More workers than this are refused for the time being; default 1,024.</summary>
+    public int MaximumWorkers { get; init; } = 1024;
+
+    /// <summary>How long to wait for <see cref="WorkersToStart"/> workers, or for any once all are gone; default 60 s.</summary>
+    public TimeSpan StartTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>A worker silent for so long, while this process itself was running, is lost; default 3 s.</summary>
+    public TimeSpan DeadTime { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>How often workers send a sign of life; below half of <see cref="DeadTime"/>, default 0.5 s.</summary>
+    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(0.5);
+
+    /// <summary>A lease is late after this, or after four times the usual time of a round if that is longer; default 2 s. An idle worker gets it too.</summary>
+    public TimeSpan LeaseDeadline { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>A worker that has not delivered a lease after this is dropped, however alive it looks; default 10 min.</summary>
+    public TimeSpan LeaseTimeout { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>A worker that does not read a chunk sent to it for so long is dropped; default 30 s.</summary>
+    public TimeSpan SendDeadline { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>A call that does not say hello for so long is closed, and a dead-time later a connection without any call; default 10 s.</summary>
+    public TimeSpan HelloDeadline { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>At the end, workers have so long to say goodbye; default 2 s.</summary>
+    public TimeSpan GoodbyeDeadline { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How often to say whom the run waits for; default 5 s.</summary>
+    public TimeSpan WaitingReportInterval { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Checks ranges, and that nobody listens to strangers by accident.</summary>
+    /// <exception cref="InvalidInputException">The message says what to change.</exception>
+    public void Validate()
+    {
+        if (WorkersToStart < 1 || MaximumWorkers < WorkersToStart)
+        {
+            throw new InvalidInputException($"A coordinator starts with {WorkersToStart} workers and takes at most {MaximumWorkers}: at least 1, and not more than it takes.");
+        }
+
+        foreach (var (name, value) in Durations())
+        {
+            if (value <= TimeSpan.Zero)
+            {
+                throw new InvalidInputException($"{name} is {value.TotalSeconds} s; it must be above 0.");
+            }
+        }
+
+        if (HeartbeatInterval * 2 > DeadTime)
+        {
+            throw new InvalidInputException(
+                $"A heartbeat every {HeartbeatInterval.TotalSeconds} s is too seldom for a dead-time of {DeadTime.TotalSeconds} s; it must be at most half of it.");
+        }
+
+        if (!IPAddress.IsLoopback(Listen.Address) && !Insecure)
+        {
+            throw new InvalidInputException(
+                $"Listening on {Listen} would let anybody who reaches this host join the run. Listen on 127.0.0.1, or add --insecure if the network is private.");
+        }
+    }
+
+    private IEnumerable<(string Name, TimeSpan Value)> Durations() =>
+    [
+        ("The start timeout", StartTimeout),
+        ("The dead-time", DeadTime),
+        ("The heartbeat interval", HeartbeatInterval),
+        ("The lease deadline", LeaseDeadline),
+        ("The lease timeout", LeaseTimeout),
+        ("The send deadline", SendDeadline),
+        ("The hello deadline", HelloDeadline),
+        ("The goodbye deadline", GoodbyeDeadline),
+        ("The waiting report interval", WaitingReportInterval),
+    ];
+}

@@ -1,0 +1,152 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using DistTrain.Core;
+using DistTrain.Core.Data;
+using DistTrain.Core.Kernels;
+using DistTrain.Core.Training;
+using DistTrain.Transport;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace DistTrain.Coordinator;
+
+/// <summary>A run with its coordinator in this process: a server that workers attach to, and the loop that trains with them.</summary>
+public sealed class CoordinatorRun : IAsyncDisposable
+{
+    private readonly WebApplication _server;
+    private readonly ClusterRun _run;
+    private readonly Task _loop;
+
+    private CoordinatorRun(WebApplication server, ClusterRun run, IPEndPoint endPoint)
+    {
+        _server = server;
+        _run = run;
+        EndPoint = endPoint;
+        _loop = Task.Run(run.RunAsync);
+    }
+
+    /// <summary>Where workers find it.</summary>
+    public IPEndPoint EndPoint { get; }
+
+    /// <summary>
+    /// The final state, which the caller disposes of. Faults with <see cref="TrainingFailedException"/> or
+    /// <see cref="NotEnoughWorkersException"/>; cancelled by <see cref="StopAsync"/>. Workers have been told before it completes.
+    /// </summary>
+    public Task<TrainingState> Completion => _run.Completion;
+
+    /// <summary>Starts listening and waits for workers.</summary>
+    /// <param name="spec">What to train.</param>
+    /// <param name="dataset">The data; its digest must be the spec's. Workers that lack it get it from here.</param>
+    /// <param name="options">How to listen and how long to wait.</param>
+    /// <param name="observer">Told what the training does; may be null.</param>
+    /// <param name="clusterObserver">Told what happens to workers; may be null.</param>
+    /// <param name="loggers">Where logs go; stays the caller's.</param>
+    /// <param name="time">Where time comes from; default the system's.</param>
+    /// <returns>The run, listening.</returns>
+    /// <exception cref="InvalidInputException">The spec or an option is wrong, the data does not fit, or the address cannot be listened on.</exception>
+    public static async Task<CoordinatorRun> StartAsync(
+        RunSpec spec,
+        Dataset dataset,
+        CoordinatorOptions options,
+        ITrainingObserver? observer,
+        IClusterObserver? clusterObserver,
+        ILoggerFactory loggers,
+        TimeProvider? time = null)
+    {
+        spec.Validate();
+        options.Validate();
+        if (spec.Dataset.Digest != dataset.Digest)
+        {
+            throw new InvalidInputException($"The run was made for dataset {spec.Dataset.Name} with digest {spec.Dataset.Digest}, but got {dataset.Name} with {dataset.Digest}.");
+        }
+
+        time ??= TimeProvider.System;
+        var log = loggers.CreateLogger(typeof(CoordinatorRun).Namespace!);
+        var incarnation = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+        var run = new ClusterRun(spec, options, incarnation, observer, clusterObserver, log, time);
+        var server = Build(options, loggers, new TrainingService(spec, dataset, options, run, KnownAnswer.Compute(VectorKernels.Best), time));
+        try
+        {
+            await server.StartAsync();
+        }
+        catch (IOException e) when (e.InnerException is AddressInUseException)
+        {
+            await server.DisposeAsync();
+            throw new InvalidInputException(
+                $"Port {options.Listen.Port} on {options.Listen.Address} is in use by another program. Stop it, or choose another port with --listen HOST:PORT (port 0 takes any free one).", e);
+        }
+        catch (SocketException e)
+        {
+            await server.DisposeAsync();
+            throw new InvalidInputException($"Cannot listen on {options.Listen}: {e.Message}. Choose another address with --listen HOST:PORT.", e);
+        }
+
+        var address = server.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        var endPoint = new IPEndPoint(options.Listen.Address, new Uri(address).Port);
+        if (!IPAddress.IsLoopback(endPoint.Address))
+        {
+            Log.Insecure(log, endPoint.ToString());
+        }
+
+        Log.Listening(log, endPoint.ToString(), spec.Model.Name, spec.Dataset.Name, spec.TotalSteps, spec.ShardCount);
+        return new CoordinatorRun(server, run, endPoint);
+    }
+
+    /// <summary>Ends the run: workers are told that it was stopped. Does nothing if it has ended.</summary>
+    public async Task StopAsync()
+    {
+        await _run.TellAsync(new RunInput.Stop());
+        await _loop;
+    }
+
+    /// <summary>Ends the run if it has not, and stops listening.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        await _server.DisposeAsync();
+    }
+
+    private static WebApplication Build(CoordinatorOptions options, ILoggerFactory loggers, TrainingService service)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddSingleton<ILoggerFactory>(new ServerLoggerFactory(loggers));
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
+        builder.Services.AddSingleton(service);
+        builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = Protocol.MaximumMessageBytes);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.GoodbyeDeadline);
+        builder.WebHost.UseKestrelCore();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            // Our own deadlines decide who is too slow (5.3): these would cut off a worker that is merely stopped for a moment.
+            kestrel.Limits.MinRequestBodyDataRate = null;
+            kestrel.Limits.MinResponseDataRate = null;
+            kestrel.Limits.MaxRequestBodySize = null;
+            // What holds a connection without a call on it is no worker: its heartbeats come far more often (1.1).
+            kestrel.Limits.KeepAliveTimeout = options.HelloDeadline + options.DeadTime;
+            kestrel.Limits.Http2.InitialConnectionWindowSize = Protocol.WindowBytes;
+            kestrel.Limits.Http2.InitialStreamWindowSize = Protocol.WindowBytes;
+            kestrel.Listen(options.Listen, listen => listen.Protocols = HttpProtocols.Http2);
+        });
+        var server = builder.Build();
+        server.UseRouting();
+        server.MapGrpcService<TrainingService>();
+        return server;
+    }
+
+    /// <summary>Signals belong to the process that hosts the run, not to the server in it.</summary>
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

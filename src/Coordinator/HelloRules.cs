@@ -1,0 +1,58 @@
+using DistTrain.Core.Training;
+using DistTrain.Transport;
+using DistTrain.Transport.Wire;
+
+namespace DistTrain.Coordinator;
+
+/// <summary>Who may join (1.2).</summary>
+internal static class HelloRules
+{
+    private const int MaximumHostLength = 255;
+
+    /// <summary>Why this worker may not join; null if it may.</summary>
+    public static Refused? Judge(WorkerMessage first, RunSpec spec, ReadOnlySpan<byte> knownAnswer, bool hasEnded, bool isFull)
+    {
+        if (first.Hello is not { } hello)
+        {
+            return Refuse(RefusalReason.MalformedHello, $"The first message was {first.KindCase}; it must be a hello.");
+        }
+
+        if (hello.ProtocolVersion != Protocol.Version)
+        {
+            return Refuse(
+                RefusalReason.ProtocolVersion,
+                $"The worker speaks protocol {hello.ProtocolVersion}, the coordinator {Protocol.Version}. Use the coordinator's build, {Protocol.BuildVersion}.");
+        }
+
+        if (hello.Threads is < 1 or > int.MaxValue || hello.Host.Length > MaximumHostLength || hello.ProcessId > int.MaxValue)
+        {
+            return Refuse(RefusalReason.MalformedHello, $"The hello says {hello.Threads} threads, process {hello.ProcessId} and a host name of {hello.Host.Length} characters.");
+        }
+
+        if (hello.NumericsRevision != (uint)spec.NumericsRevision)
+        {
+            return Refuse(
+                RefusalReason.NumericsRevision,
+                $"The worker computes by numerics revision {hello.NumericsRevision}, the run by {spec.NumericsRevision}: the bits would differ. Use the coordinator's build, {Protocol.BuildVersion}.");
+        }
+
+        if (!hello.KnownAnswer.Span.SequenceEqual(knownAnswer))
+        {
+            return Refuse(
+                RefusalReason.KnownAnswer,
+                $"The worker's known answer is {Hex(hello.KnownAnswer.Span)}, the coordinator's {Hex(knownAnswer)}: it computes other bits. "
+                + $"Its build is {hello.BuildVersion}, the coordinator's {Protocol.BuildVersion}; with equal builds its processor is at fault.");
+        }
+
+        if (hasEnded)
+        {
+            return Refuse(RefusalReason.RunEnded, "The run has ended.", transient: true);
+        }
+
+        return isFull ? Refuse(RefusalReason.Full, "The coordinator has as many workers as it takes.", transient: true) : null;
+    }
+
+    private static Refused Refuse(RefusalReason reason, string text, bool transient = false) => new() { Reason = reason, Text = text, Transient = transient };
+
+    private static string Hex(ReadOnlySpan<byte> bytes) => bytes.Length == Checksum.SizeBytes ? Convert.ToHexStringLower(bytes) : $"of {bytes.Length} bytes";
+}

@@ -1,0 +1,50 @@
+using DistTrain.Core.Training;
+using Microsoft.Extensions.Logging;
+
+namespace DistTrain.Coordinator;
+
+/// <summary>Everything the coordinator says. Ids are frozen once released.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(100, LogLevel.Information, "Listening on {EndPoint}; the run is {Model} on {Dataset}, {Steps} steps in {Shards} shards each")]
+    public static partial void Listening(ILogger log, string endPoint, string model, string dataset, long steps, int shards);
+
+    [LoggerMessage(101, LogLevel.Warning, "Listening on {EndPoint} without credentials (--insecure): whoever reaches it can join the run")]
+    public static partial void Insecure(ILogger log, string endPoint);
+
+    [LoggerMessage(110, LogLevel.Information, "Joined: {Worker}, {Threads} threads of {VectorBits}-bit vectors, from {Peer}")]
+    public static partial void Joined(ILogger log, WorkerInfo worker, int threads, int vectorBits, string peer);
+
+    [LoggerMessage(111, LogLevel.Warning, "Lost: {Worker}: {Reason}")]
+    public static partial void Lost(ILogger log, WorkerInfo worker, string reason);
+
+    [LoggerMessage(112, LogLevel.Information, "Left: {Worker}: {Reason}")]
+    public static partial void Left(ILogger log, WorkerInfo worker, string reason);
+
+    [LoggerMessage(113, LogLevel.Warning, "Gone before it was ready: {Worker}: {Reason}")]
+    public static partial void NeverReady(ILogger log, WorkerInfo worker, string reason);
+
+    [LoggerMessage(114, LogLevel.Warning, "Refused: {Peer}: {Reason}")]
+    public static partial void Refused(ILogger log, string peer, string reason);
+
+    [LoggerMessage(115, LogLevel.Warning, "No goodbye in time from {Worker}")]
+    public static partial void NoGoodbye(ILogger log, WorkerInfo worker);
+
+    [LoggerMessage(116, LogLevel.Warning, "{Workers} workers share {Shards} shards: the rest idles. More shards (--shards) would use them, and give other bits")]
+    public static partial void MoreWorkersThanShards(ILogger log, int workers, int shards);
+
+    [LoggerMessage(120, LogLevel.Information, "Leased again: shards {Shards} of {Kind} {Version} to {Worker}")]
+    public static partial void Reissued(ILogger log, ShardRange shards, RoundKind kind, long version, WorkerInfo worker);
+
+    [LoggerMessage(121, LogLevel.Debug, "Not counted: shards {Node} of {Kind} {Version} from {Worker}: {Verdict}")]
+    public static partial void NotCounted(ILogger log, ShardRange node, RoundKind kind, long version, WorkerInfo worker, PartialVerdict verdict);
+
+    [LoggerMessage(122, LogLevel.Warning, "Lease {LeaseId} came back from {Worker}: {Reason}")]
+    public static partial void LeaseReturned(ILogger log, long leaseId, WorkerInfo worker, string reason);
+
+    [LoggerMessage(130, LogLevel.Warning, "{Message}")]
+    public static partial void Waiting(ILogger log, string message);
+
+    [LoggerMessage(131, LogLevel.Warning, "This process itself was held up for {Seconds:0.0} s; nobody is declared dead for that")]
+    public static partial void Lagging(ILogger log, double seconds);
+}

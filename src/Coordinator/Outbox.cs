@@ -1,0 +1,190 @@
+using System.Threading.Channels;
+using DistTrain.Transport.Wire;
+using Grpc.Core;
+
+namespace DistTrain.Coordinator;
+
+/// <summary>
+/// What is to be sent to one worker; its single pump is the stream's only writer. The queue is bounded by what it may hold, not by blocking:
+/// newer parameters replace older ones and the leases that went with them, so a slow reader delays itself and nobody else (3.4).
+/// </summary>
+/// <param name="time">For <see cref="StalledFor"/>.</param>
+internal sealed class Outbox(TimeProvider time)
+{
+    /// <summary>Answers to a worker that sends but never reads; a worker that lets so many wait is dropped.</summary>
+    private const int MaximumItems = 4096;
+
+    /// <summary>Bytes that may wait in the server's buffer before they are flushed to the network.</summary>
+    private const int FlushBytes = 256 * 1024;
+
+    private static readonly WriteOptions Buffered = new(WriteFlags.BufferHint);
+    private static readonly WriteOptions Flushed = new();
+
+    private readonly Lock _gate = new();
+    private readonly LinkedList<Item> _items = new();
+    private readonly Channel<bool> _wakeUp = Channel.CreateBounded<bool>(new BoundedChannelOptions(1)
+    {
+        FullMode = BoundedChannelFullMode.DropWrite,
+        SingleReader = true,
+    });
+
+    private Item? _current;
+    private bool _isClosed;
+    private long _writingSince;
+
+    private enum ItemKind
+    {
+        Other,
+        Parameters,
+        Lease,
+        Last,
+    }
+
+    /// <summary>True if the worker has let too much wait.</summary>
+    public bool IsOverfull
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _items.Count > MaximumItems;
+            }
+        }
+    }
+
+    /// <summary>How long the message being written has been waiting for the worker to read; zero if none is.</summary>
+    public TimeSpan StalledFor
+    {
+        get
+        {
+            var since = Volatile.Read(ref _writingSince);
+            return since == 0 ? TimeSpan.Zero : time.GetElapsedTime(since);
+        }
+    }
+
+    /// <summary>Queues a message.</summary>
+    public void Send(CoordinatorMessage message) => Add(new Item(ItemKind.Other, [message]));
+
+    /// <summary>Queues a dataset.</summary>
+    public void SendAll(IEnumerable<CoordinatorMessage> messages) => Add(new Item(ItemKind.Other, messages));
+
+    /// <summary>Queues parameters; those still waiting are dropped with their leases, those half sent are cut off.</summary>
+    public void SendParameters(IReadOnlyList<CoordinatorMessage> messages)
+    {
+        lock (_gate)
+        {
+            for (var node = _items.First; node is not null;)
+            {
+                var next = node.Next;
+                if (node.Value.Kind is ItemKind.Parameters or ItemKind.Lease)
+                {
+                    _items.Remove(node);
+                }
+
+                node = next;
+            }
+
+            if (_current is { Kind: ItemKind.Parameters } halfSent)
+            {
+                halfSent.IsSuperseded = true;
+            }
+        }
+
+        Add(new Item(ItemKind.Parameters, messages));
+    }
+
+    /// <summary>Queues a lease.</summary>
+    public void SendLease(CoordinatorMessage message) => Add(new Item(ItemKind.Lease, [message]));
+
+    /// <summary>Queues the last message; the pump ends after it.</summary>
+    public void SendLast(CoordinatorMessage message) => Add(new Item(ItemKind.Last, [message]));
+
+    /// <summary>Writes until the last message is written or the token is cancelled.</summary>
+    public async Task PumpAsync(IServerStreamWriter<CoordinatorMessage> stream, CancellationToken cancellation)
+    {
+        while (await _wakeUp.Reader.WaitToReadAsync(cancellation))
+        {
+            _wakeUp.Reader.TryRead(out _);
+            while (Take() is { } item)
+            {
+                await WriteAsync(item, stream, cancellation);
+                if (item.Kind == ItemKind.Last)
+                {
+                    return;
+                }
+            }
+        }
+    }
+
+    private async Task WriteAsync(Item item, IServerStreamWriter<CoordinatorMessage> stream, CancellationToken cancellation)
+    {
+        var unflushed = 0;
+        using var messages = item.Messages.GetEnumerator();
+        var more = messages.MoveNext();
+        while (more && !item.IsSuperseded)
+        {
+            var message = messages.Current;
+            more = messages.MoveNext();
+            unflushed += message.CalculateSize();
+            var flush = unflushed >= FlushBytes || (!more && !HasMore());
+            unflushed = flush ? 0 : unflushed;
+            Volatile.Write(ref _writingSince, Math.Max(1, time.GetTimestamp()));
+            stream.WriteOptions = flush ? Flushed : Buffered;
+            await stream.WriteAsync(message, cancellation);
+            Volatile.Write(ref _writingSince, 0);
+        }
+    }
+
+    private void Add(Item item)
+    {
+        lock (_gate)
+        {
+            if (_isClosed)
+            {
+                return;
+            }
+
+            _isClosed = item.Kind == ItemKind.Last;
+            _items.AddLast(item);
+        }
+
+        _wakeUp.Writer.TryWrite(true);
+    }
+
+    private Item? Take()
+    {
+        lock (_gate)
+        {
+            _current = _items.First?.Value;
+            if (_current is not null)
+            {
+                _items.RemoveFirst();
+            }
+
+            return _current;
+        }
+    }
+
+    private bool HasMore()
+    {
+        lock (_gate)
+        {
+            return _items.First is not null;
+        }
+    }
+
+    private sealed class Item(ItemKind kind, IEnumerable<CoordinatorMessage> messages)
+    {
+        private volatile bool _isSuperseded;
+
+        public ItemKind Kind { get; } = kind;
+
+        public IEnumerable<CoordinatorMessage> Messages { get; } = messages;
+
+        public bool IsSuperseded
+        {
+            get => _isSuperseded;
+            set => _isSuperseded = value;
+        }
+    }
+}

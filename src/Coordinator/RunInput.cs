@@ -1,0 +1,35 @@
+using DistTrain.Core.Training;
+
+namespace DistTrain.Coordinator;
+
+/// <summary>Something that the run loop is told. Everything it does follows from one of these.</summary>
+internal abstract record RunInput
+{
+    /// <summary>A worker was welcomed; it may still lack the dataset.</summary>
+    public sealed record Attached(WorkerConnection Connection) : RunInput;
+
+    /// <summary>A worker is ready for leases.</summary>
+    public sealed record Ready(WorkerConnection Connection) : RunInput;
+
+    /// <summary>A partial came whole and undamaged; it belongs to the run loop now.</summary>
+    public sealed record PartialArrived(WorkerConnection Connection, long LeaseId, Round Round, Partial Partial) : RunInput;
+
+    /// <summary>A lease is open again: given back, or its partial was damaged.</summary>
+    public sealed record LeaseReturned(WorkerConnection Connection, long LeaseId, string Reason) : RunInput;
+
+    /// <summary>A connection has ended.</summary>
+    public sealed record Left(WorkerConnection Connection, string Reason, bool InOrder) : RunInput;
+
+    /// <summary>Somebody was refused.</summary>
+    public sealed record Refused(string Peer, string Reason) : RunInput;
+
+    /// <summary>Time has passed.</summary>
+    public sealed record Tick : RunInput
+    {
+        /// <summary>The only one.</summary>
+        public static Tick Instance { get; } = new();
+    }
+
+    /// <summary>The run is to end now.</summary>
+    public sealed record Stop : RunInput;
+}

@@ -1,0 +1,145 @@
+using System.Collections.Concurrent;
+using DistTrain.Core.Data;
+using DistTrain.Core.Formats;
+using DistTrain.Core.Training;
+using DistTrain.Transport;
+using DistTrain.Transport.Wire;
+using Grpc.Core;
+
+namespace DistTrain.Coordinator;
+
+/// <summary>The gRPC side of the coordinator: one <see cref="Attach"/> call per worker. It reads, checks and receives; the run loop decides.</summary>
+internal sealed class TrainingService(RunSpec spec, Dataset dataset, CoordinatorOptions options, ClusterRun run, byte[] knownAnswer, TimeProvider time)
+    : Training.TrainingBase
+{
+    private readonly string _specJson = SpecJson.Write(spec, indented: false);
+    private readonly ConcurrentDictionary<int, WorkerConnection> _attached = new();
+    private int _lastWorker;
+
+    /// <inheritdoc/>
+    public override Task<HeartbeatReply> Heartbeat(HeartbeatRequest request, ServerCallContext context)
+    {
+        // (5.2)
+        WorkerConnection? connection = null;
+        var known = request.Incarnation == run.Incarnation
+            && request.WorkerId <= int.MaxValue
+            && _attached.TryGetValue((int)request.WorkerId, out connection);
+        connection?.Heard();
+        return Task.FromResult(new HeartbeatReply { Known = known });
+    }
+
+    /// <inheritdoc/>
+    public override async Task Attach(IAsyncStreamReader<WorkerMessage> requestStream, IServerStreamWriter<CoordinatorMessage> responseStream, ServerCallContext context)
+    {
+        if (await ReadHelloAsync(requestStream, context) is not { } first)
+        {
+            return;
+        }
+
+        // (1.2)
+        if (HelloRules.Judge(first, spec, knownAnswer, run.HasEnded, _attached.Count >= options.MaximumWorkers) is { } refused)
+        {
+            await run.TellAsync(new RunInput.Refused(context.Peer, $"{refused.Reason}: {refused.Text}"));
+            await responseStream.WriteAsync(new CoordinatorMessage { Refused = refused });
+            return;
+        }
+
+        var hello = first.Hello;
+        var info = new WorkerInfo(
+            Interlocked.Increment(ref _lastWorker), hello.Host, (int)hello.ProcessId, (int)hello.Threads, (int)hello.VectorBits, hello.BuildVersion, context.Peer);
+        using var connection = new WorkerConnection(info, time);
+        _attached[info.Id] = connection;
+        try
+        {
+            await ServeAsync(connection, requestStream, responseStream, context);
+        }
+        finally
+        {
+            _attached.TryRemove(info.Id, out _);
+        }
+    }
+
+    /// <summary>(1.1) The first message; null if it does not come in time.</summary>
+    private async Task<WorkerMessage?> ReadHelloAsync(IAsyncStreamReader<WorkerMessage> stream, ServerCallContext context)
+    {
+        using var timeout = new CancellationTokenSource(options.HelloDeadline, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, context.CancellationToken);
+        try
+        {
+            return await stream.MoveNext(either.Token) ? stream.Current : null;
+        }
+        catch (Exception e) when (IsDisconnect(e))
+        {
+            await run.TellAsync(new RunInput.Refused(context.Peer, timeout.IsCancellationRequested ? "it said no hello in time" : "it left before its hello"));
+            return null;
+        }
+    }
+
+    private async Task ServeAsync(
+        WorkerConnection connection, IAsyncStreamReader<WorkerMessage> requests, IServerStreamWriter<CoordinatorMessage> responses, ServerCallContext context)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(connection.Aborted, context.CancellationToken);
+        // (1.3)
+        connection.Outbox.Send(new CoordinatorMessage
+        {
+            Welcome = new Welcome
+            {
+                WorkerId = (uint)connection.Info.Id,
+                Incarnation = run.Incarnation,
+                RunSpecJson = _specJson,
+                HeartbeatIntervalMilliseconds = (uint)options.HeartbeatInterval.TotalMilliseconds,
+                DeadTimeMilliseconds = (uint)options.DeadTime.TotalMilliseconds,
+            },
+        });
+        if (!await run.TellAsync(new RunInput.Attached(connection)))
+        {
+            connection.Outbox.SendLast(new CoordinatorMessage { RunEnded = new RunEnded { Outcome = RunOutcome.Completed } });
+        }
+
+        var pump = connection.Outbox.PumpAsync(responses, ended.Token);
+        var reader = new WorkerReader(connection, spec, dataset, run);
+        var reading = ReadAsync(reader, requests, ended.Token);
+
+        // Reading ends first, with the worker's goodbye or its death; if writing fails first, the connection is dead as well.
+        if (await Task.WhenAny(reading, pump) == pump && !pump.IsCompletedSuccessfully)
+        {
+            await ended.CancelAsync();
+        }
+
+        var (reason, inOrder) = await reading;
+        await ended.CancelAsync();
+        await pump.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await run.TellAsync(new RunInput.Left(connection, reason, inOrder));
+        if (connection.Aborted.IsCancellationRequested)
+        {
+            // Resets the stream at once, whatever is still unread or unsent.
+            context.GetHttpContext().Abort();
+        }
+    }
+
+    private static async Task<(string Reason, bool InOrder)> ReadAsync(WorkerReader reader, IAsyncStreamReader<WorkerMessage> requests, CancellationToken ended)
+    {
+        try
+        {
+            while (await requests.MoveNext(ended))
+            {
+                if (await reader.TakeAsync(requests.Current) is { } end)
+                {
+                    return end;
+                }
+            }
+
+            return ("it ended the call without a goodbye", false);
+        }
+        catch (Exception e) when (IsDisconnect(e))
+        {
+            return ("its connection closed", false);
+        }
+        finally
+        {
+            reader.Abandon();
+        }
+    }
+
+    private static bool IsDisconnect(Exception e) => e is OperationCanceledException or IOException or RpcException or InvalidOperationException;
+}

@@ -1,0 +1,15 @@
+namespace DistTrain.Coordinator;
+
+/// <summary>A worker, as it introduced itself.</summary>
+/// <param name="Id">Unique in this coordinator's life, from 1.</param>
+/// <param name="Host">Its host's name.</param>
+/// <param name="ProcessId">Its process id there.</param>
+/// <param name="Threads">Threads it computes with.</param>
+/// <param name="VectorBits">Width of its vectors; 0 without.</param>
+/// <param name="BuildVersion">Its program's version.</param>
+/// <param name="Peer">The address it came from.</param>
+public sealed record WorkerInfo(int Id, string Host, int ProcessId, int Threads, int VectorBits, string BuildVersion, string Peer)
+{
+    /// <summary>As logs name it.</summary>
+    public override string ToString() => $"worker {Id} ({Host}, pid {ProcessId})";
+}

@@ -1,0 +1,43 @@
+using System.Buffers.Binary;
+using System.IO.Hashing;
+using DistTrain.Transport.Wire;
+using Google.Protobuf;
+
+namespace DistTrain.Transport;
+
+/// <summary>The checksums of training.proto: XxHash128, canonical 16 bytes.</summary>
+public static class Checksum
+{
+    /// <summary>Bytes of a checksum.</summary>
+    public const int SizeBytes = 16;
+
+    /// <summary>Over a tensor.</summary>
+    public static ByteString Of(ReadOnlySpan<byte> data)
+    {
+        Span<byte> hash = stackalloc byte[SizeBytes];
+        XxHash128.Hash(data, hash);
+        return ByteString.CopyFrom(hash);
+    }
+
+    /// <summary>Over a partial's header and its gradient: <see cref="PartialHeader.Checksum"/>.</summary>
+    public static ByteString Of(PartialHeader header, ReadOnlySpan<byte> gradient)
+    {
+        var hash = new XxHash128();
+        Span<byte> fields = stackalloc byte[8 * sizeof(long)];
+        ReadOnlySpan<long> values =
+        [
+            (long)header.LeaseId, (long)header.Kind, (long)header.Version, header.FirstShard, header.EndShard, header.SampleCount,
+            BitConverter.DoubleToInt64Bits(header.LossSum), header.CorrectCount,
+        ];
+        for (var i = 0; i < values.Length; i++)
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(fields[(i * sizeof(long))..], values[i]);
+        }
+
+        hash.Append(fields);
+        hash.Append(gradient);
+        Span<byte> result = stackalloc byte[SizeBytes];
+        hash.GetCurrentHash(result);
+        return ByteString.CopyFrom(result);
+    }
+}

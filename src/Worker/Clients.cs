@@ -1,0 +1,54 @@
+using DistTrain.Transport;
+using DistTrain.Transport.Wire;
+using Grpc.Net.Client;
+
+namespace DistTrain.Worker;
+
+/// <summary>The two connections to a coordinator: tensors on one, signs of life on the other, so that these never queue behind those.</summary>
+internal sealed class Clients : IDisposable
+{
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
+
+    private readonly GrpcChannel _tensors;
+    private readonly GrpcChannel _heartbeats;
+
+    /// <summary>Nothing is connected before the first call.</summary>
+    public Clients(Uri address)
+    {
+        _tensors = Open(address);
+        _heartbeats = Open(address);
+        Tensors = new Training.TrainingClient(_tensors);
+        Heartbeats = new Training.TrainingClient(_heartbeats);
+    }
+
+    /// <summary>For <c>Attach</c>.</summary>
+    public Training.TrainingClient Tensors { get; }
+
+    /// <summary>For <c>Heartbeat</c>.</summary>
+    public Training.TrainingClient Heartbeats { get; }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _tensors.Dispose();
+        _heartbeats.Dispose();
+    }
+
+    private static GrpcChannel Open(Uri address) => GrpcChannel.ForAddress(address, new GrpcChannelOptions
+    {
+        MaxReceiveMessageSize = Protocol.MaximumMessageBytes,
+        MaxSendMessageSize = Protocol.MaximumMessageBytes,
+        DisposeHttpClient = true,
+        // Our own retries (5.6) say whom they wait for; the channel's would not.
+        MaxReconnectBackoff = TimeSpan.FromSeconds(1),
+        InitialReconnectBackoff = TimeSpan.FromMilliseconds(100),
+        HttpHandler = new SocketsHttpHandler
+        {
+            // A coordinator is never behind a web proxy, whatever the environment says.
+            UseProxy = false,
+            ConnectTimeout = ConnectTimeout,
+            InitialHttp2StreamWindowSize = Protocol.WindowBytes,
+            EnableMultipleHttp2Connections = false,
+        },
+    });
+}

@@ -1,0 +1,256 @@
+using DistTrain.Core.Data;
+using DistTrain.Core.Kernels;
+using DistTrain.Core.Tensors;
+using DistTrain.Core.Training;
+using DistTrain.Transport.Wire;
+using RoundKind = DistTrain.Core.Training.RoundKind;
+
+namespace DistTrain.Worker;
+
+/// <summary>What the compute thread says, on its own thread.</summary>
+internal interface IComputeListener
+{
+    /// <summary>A partial is computed; it belongs to the listener, who returns it to the pool.</summary>
+    void Computed(Lease lease, Partial partial);
+
+    /// <summary>A lease cannot be computed.</summary>
+    void Returned(long leaseId, ReturnReason reason);
+
+    /// <summary>Computing failed; nothing more comes.</summary>
+    void Failed(Exception failure);
+}
+
+/// <summary>
+/// The thread that computes leases, apart from all I/O. It holds the parameters in use; newer ones and the next lease wait in one place each,
+/// where later ones replace them, so a worker that falls behind skips what nobody wants any more.
+/// </summary>
+internal sealed unsafe class ComputeThread : IDisposable
+{
+    private readonly object _gate = new();
+    private readonly RunSpec _spec;
+    private readonly Dataset _dataset;
+    private readonly IComputeListener _listener;
+    private readonly ShardComputation _computation;
+    private readonly int _parameterCount;
+    private readonly Stack<AlignedBuffer<float>> _spare = new();
+    private readonly List<Partial> _partials = [];
+    private readonly int[] _order;
+    private readonly Thread _thread;
+    private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _epochOfOrder = -1;
+    private Parameters? _inUse;
+    private Parameters? _waiting;
+    private Lease? _next;
+    private long _computing;
+    private bool _currentIsRevoked;
+    private bool _isStopping;
+
+    /// <summary>Starts the thread.</summary>
+    public ComputeThread(RunSpec spec, Dataset dataset, int threads, PartialPools pools, IComputeListener listener)
+    {
+        _spec = spec;
+        _dataset = dataset;
+        _listener = listener;
+        _parameterCount = spec.Model.ParameterLayout().Length;
+        _computation = new ShardComputation(spec.Model, VectorKernels.Best, threads, pools);
+        _order = new int[dataset.Train.Count];
+        _thread = new Thread(Serve) { IsBackground = true, Name = "compute 0" };
+        _thread.Start();
+    }
+
+    /// <summary>Completes when the thread has ended, after <see cref="Stop"/> and the lease it was computing.</summary>
+    public Task Idle => _idle.Task;
+
+    /// <summary>A buffer to receive parameters into; to be given back with <see cref="Use"/> or <see cref="GiveBack"/>.</summary>
+    public AlignedBuffer<float> RentBuffer()
+    {
+        lock (_gate)
+        {
+            return _spare.TryPop(out var buffer) ? buffer : new AlignedBuffer<float>(_parameterCount);
+        }
+    }
+
+    /// <summary>Returns a buffer unused.</summary>
+    public void GiveBack(AlignedBuffer<float> buffer)
+    {
+        lock (_gate)
+        {
+            _spare.Push(buffer);
+        }
+    }
+
+    /// <summary>New, verified parameters: leases of their version may come now.</summary>
+    public void Use(long version, AlignedBuffer<float> buffer)
+    {
+        lock (_gate)
+        {
+            if (_waiting is { } replaced)
+            {
+                _spare.Push(replaced.Buffer);
+            }
+
+            _waiting = new Parameters(version, buffer);
+        }
+    }
+
+    /// <summary>Takes a lease; one that has not begun is replaced, since the coordinator has revoked it.</summary>
+    public void Take(Lease lease)
+    {
+        lock (_gate)
+        {
+            _next = lease;
+            Monitor.Pulse(_gate);
+        }
+    }
+
+    /// <summary>Drops a lease that has not begun, and the result of the one being computed.</summary>
+    public void Revoke(long leaseId)
+    {
+        lock (_gate)
+        {
+            if (_next?.Id == leaseId)
+            {
+                _next = null;
+            }
+
+            _currentIsRevoked |= _computing == leaseId;
+        }
+    }
+
+    /// <summary>Takes no more leases; the current one is finished, one that waits is returned.</summary>
+    public void Stop()
+    {
+        Lease? unbegun;
+        lock (_gate)
+        {
+            _isStopping = true;
+            unbegun = _next;
+            _next = null;
+            Monitor.Pulse(_gate);
+        }
+
+        if (unbegun is { } lease)
+        {
+            _listener.Returned(lease.Id, ReturnReason.Stopping);
+        }
+    }
+
+    /// <summary>Stops, and waits for the lease being computed.</summary>
+    public void Dispose()
+    {
+        Stop();
+        _thread.Join();
+        _computation.Dispose();
+        _inUse?.Buffer.Dispose();
+        _waiting?.Buffer.Dispose();
+        while (_spare.TryPop(out var buffer))
+        {
+            buffer.Dispose();
+        }
+    }
+
+    private void Serve()
+    {
+        try
+        {
+            while (AwaitLease() is { } lease)
+            {
+                if (TakeParameters(lease.Round.Version))
+                {
+                    Compute(lease);
+                }
+                else
+                {
+                    _listener.Returned(lease.Id, ReturnReason.Parameters);
+                }
+            }
+        }
+#pragma warning disable CA1031 // The listener ends the attachment with it; a thread must not take the process down silently.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _listener.Failed(e);
+        }
+
+        _idle.SetResult();
+    }
+
+    private Lease? AwaitLease()
+    {
+        lock (_gate)
+        {
+            _computing = 0;
+            while (_next is null && !_isStopping)
+            {
+                Monitor.Wait(_gate);
+            }
+
+            var lease = _next;
+            _next = null;
+            _computing = lease?.Id ?? 0;
+            _currentIsRevoked = false;
+            return lease;
+        }
+    }
+
+    private bool TakeParameters(long version)
+    {
+        lock (_gate)
+        {
+            if (_waiting is { } newer)
+            {
+                if (_inUse is { } older)
+                {
+                    _spare.Push(older.Buffer);
+                }
+
+                _inUse = newer;
+                _waiting = null;
+                _computation.UseParameters(newer.Buffer.Pointer);
+            }
+
+            return _inUse?.Version == version;
+        }
+    }
+
+    private void Compute(Lease lease)
+    {
+        if (lease.Round.Kind == RoundKind.Training)
+        {
+            var batch = Sampler.Batch(lease.Round.Version, _spec.Dataset.TrainCount, _spec.BatchSize);
+            if (batch.Epoch != _epochOfOrder)
+            {
+                Sampler.Permutation(_spec.Seed, batch.Epoch, _order);
+                _epochOfOrder = batch.Epoch;
+            }
+
+            _computation.ComputeGradients(_dataset.Train, _order, batch, lease.Round.ShardCount, lease.Range, _partials);
+        }
+        else
+        {
+            _computation.Evaluate(_dataset.Test, lease.Round.ShardCount, lease.Range, _partials);
+        }
+
+        bool isRevoked;
+        lock (_gate)
+        {
+            isRevoked = _currentIsRevoked;
+        }
+
+        foreach (var partial in _partials)
+        {
+            if (isRevoked)
+            {
+                _computation.Pools.For(lease.Round.Kind).Return(partial);
+            }
+            else
+            {
+                _listener.Computed(lease, partial);
+            }
+        }
+
+        _partials.Clear();
+    }
+
+    private sealed record Parameters(long Version, AlignedBuffer<float> Buffer);
+}

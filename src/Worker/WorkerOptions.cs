@@ -1,0 +1,93 @@
+using DistTrain.Core;
+using DistTrain.Core.Data;
+using DistTrain.Core.Training;
+using DistTrain.Transport;
+
+namespace DistTrain.Worker;
+
+/// <summary>Where a worker's coordinator is, and how it works. Nothing here changes a bit of the result.</summary>
+public sealed record WorkerOptions
+{
+    /// <summary>The coordinator: <c>host:port</c>, <c>host</c> (port 29500) or a http URI.</summary>
+    public required string Coordinator { get; init; }
+
+    /// <summary>Threads that share a lease; at least 1, default 1.</summary>
+    public int Threads { get; init; } = 1;
+
+    /// <summary>Finds the run's dataset on this host; null, or a null result, leaves it to the cache and then to the coordinator.</summary>
+    public Func<DatasetSpec, Dataset?>? FindDataset { get; init; }
+
+    /// <summary>Where datasets from the coordinator are kept, by digest; default <c>disttrain/datasets</c> in the user's cache.</summary>
+    public string CacheDirectory { get; init; } = DefaultCacheDirectory();
+
+    /// <summary>How long to look for a coordinator before the first attachment; default 60 s.</summary>
+    public TimeSpan StartTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long to look for the coordinator after the connection was lost; default 5 min.</summary>
+    public TimeSpan ReconnectTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Asked to stop, the worker has so long to finish the lease it is computing before it leaves it to others; default 10 s.</summary>
+    public TimeSpan FinishTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>End this process within a second when its standard input closes, that is when its parent is gone; default false.</summary>
+    public bool ExitWithStandardInput { get; init; }
+
+    /// <summary>Said instead of the true known answer; for tests.</summary>
+    internal byte[]? KnownAnswer { get; init; }
+
+    /// <summary>The coordinator's address.</summary>
+    /// <exception cref="InvalidInputException">It is none.</exception>
+    public Uri Address()
+    {
+        var text = Coordinator.Contains("://", StringComparison.Ordinal) ? Coordinator : $"http://{Coordinator}";
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttp || uri.Host.Length == 0 || uri.PathAndQuery != "/")
+        {
+            throw new InvalidInputException($"'{Coordinator}' is no coordinator address; it must be HOST:PORT, for example 127.0.0.1:{Protocol.DefaultPort}.");
+        }
+
+        // A URI without a port means 80, which is nobody's coordinator unless the user wrote it.
+        var builder = new UriBuilder(uri);
+        if (uri.IsDefaultPort && !text.TrimEnd('/').EndsWith(":80", StringComparison.Ordinal))
+        {
+            builder.Port = Protocol.DefaultPort;
+        }
+
+        return builder.Uri;
+    }
+
+    /// <summary>Checks ranges.</summary>
+    /// <exception cref="InvalidInputException">The message says what to change.</exception>
+    public void Validate()
+    {
+        Address();
+        if (Threads < 1)
+        {
+            throw new InvalidInputException($"The number of threads is {Threads}; it must be at least 1.");
+        }
+
+        foreach (var (name, value) in new[]
+        {
+            ("The start timeout", StartTimeout), ("The reconnect timeout", ReconnectTimeout), ("The finish timeout", FinishTimeout),
+        })
+        {
+            if (value <= TimeSpan.Zero)
+            {
+                throw new InvalidInputException($"{name} is {value.TotalSeconds} s; it must be above 0.");
+            }
+        }
+    }
+
+    private static string DefaultCacheDirectory()
+    {
+        var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
+        if (string.IsNullOrEmpty(cache))
+        {
+            var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+            cache = OperatingSystem.IsWindows()
+                ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
+                : home.Length > 0 ? Path.Combine(home, ".cache") : Path.GetTempPath();
+        }
+
+        return Path.Combine(cache, "disttrain", "datasets");
+    }
+}

@@ -1,0 +1,96 @@
+using DistTrain.Core.Kernels;
+using DistTrain.Transport;
+using Microsoft.Extensions.Logging;
+
+namespace DistTrain.Worker;
+
+/// <summary>A worker's life: find the coordinator, attach, compute, and attach again when the connection is lost.</summary>
+public static class WorkerRole
+{
+    /// <summary>The last attempt begins when the time is up: it is given so long.</summary>
+    private static readonly TimeSpan ShortestPatience = TimeSpan.FromSeconds(1);
+
+    /// <summary>Runs until the run ends, the coordinator refuses, nobody is found in time, or <paramref name="stop"/> asks to leave.</summary>
+    /// <param name="options">Where the coordinator is and how to work.</param>
+    /// <param name="loggers">Where logs go; stays the caller's.</param>
+    /// <param name="time">Where time comes from; default the system's.</param>
+    /// <param name="stop">Finish or hand back the lease, say goodbye, and return.</param>
+    /// <exception cref="Core.InvalidInputException">An option is wrong.</exception>
+    public static async Task<WorkerOutcome> RunAsync(WorkerOptions options, ILoggerFactory loggers, TimeProvider? time = null, CancellationToken stop = default)
+    {
+        options.Validate();
+        time ??= TimeProvider.System;
+        var log = loggers.CreateLogger(typeof(WorkerRole).Namespace!);
+        using var leave = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        if (options.ExitWithStandardInput)
+        {
+            StandardInputWatch.Start(() => leave.Cancel(), time);
+        }
+
+        var address = options.Address();
+        Log.Looking(log, address, options.Threads, VectorWidth.Bits, Environment.ProcessId);
+        var knownAnswer = options.KnownAnswer ?? KnownAnswer.Compute(VectorKernels.Best, options.Threads);
+        var outcome = await AttachAgainAndAgainAsync(options, address, knownAnswer, log, time, leave.Token);
+        if (outcome.ExitCode == WorkerOutcome.Done)
+        {
+            Log.Done(log, outcome.Reason);
+        }
+        else
+        {
+            Log.GivingUp(log, outcome.Reason);
+        }
+
+        return outcome;
+    }
+
+    private static async Task<WorkerOutcome> AttachAgainAndAgainAsync(
+        WorkerOptions options, Uri address, byte[] knownAnswer, ILogger log, TimeProvider time, CancellationToken stop)
+    {
+        var cache = new DatasetCache(options.CacheDirectory, log);
+#pragma warning disable CA5394 // Spreading reconnects needs no secrecy.
+        var backoff = new Backoff(Random.Shared.NextDouble);
+#pragma warning restore CA5394
+        using var clients = new Clients(address);
+        var since = time.GetTimestamp();
+        var timeout = options.StartTimeout;
+        var left = timeout;
+        try
+        {
+            while (true)
+            {
+                stop.ThrowIfCancellationRequested();
+                var end = await new Attachment(clients, options, knownAnswer, cache, log, time).RunAsync(left, stop);
+                if (end.Outcome is { } outcome)
+                {
+                    return outcome;
+                }
+
+                if (end.WasWelcome)
+                {
+                    backoff.Reset();
+                    since = time.GetTimestamp();
+                    timeout = options.ReconnectTimeout;
+                }
+
+                // (5.6)
+                left = timeout - time.GetElapsedTime(since);
+                if (left <= TimeSpan.Zero)
+                {
+                    return new WorkerOutcome(
+                        WorkerOutcome.NoCoordinator,
+                        $"no coordinator at {address.Authority} within {timeout.TotalSeconds:0.###} s ({end.Reason}). Check the address, or start it with: disttrain coordinator --listen {address.Authority}");
+                }
+
+                Log.Retrying(log, address, end.Reason, left.TotalSeconds);
+                var wait = backoff.Next();
+                await Task.Delay(wait < left ? wait : left, time, stop);
+                left = timeout - time.GetElapsedTime(since);
+                left = left > ShortestPatience ? left : ShortestPatience;
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return new WorkerOutcome(WorkerOutcome.Done, "asked to stop");
+        }
+    }
+}

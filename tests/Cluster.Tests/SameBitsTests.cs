@@ -1,0 +1,51 @@
+using System.Runtime.Intrinsics;
+using DistTrain.Coordinator;
+
+[assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]
+
+namespace DistTrain.Cluster.Tests;
+
+/// <summary>Promise 1: the same bits, however many workers.</summary>
+public sealed class SameBitsTests
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(5)]
+    public async Task Run_AnyNumberOfWorkers_EndsInTheSingleProcessHash(int workers)
+    {
+        var spec = SmallRun.Spec(steps: 25);
+        await using var cluster = await TestCluster.StartAsync(spec, new CoordinatorOptions { WorkersToStart = workers, StartTimeout = TimeSpan.FromSeconds(30) });
+        var processes = Enumerable.Range(0, workers).Select(_ => cluster.StartWorker()).ToArray();
+
+        Assert.Equal(SmallRun.SingleProcessHash(spec), await cluster.FinalHashAsync());
+
+        Assert.Equal(workers, cluster.Joined.Count);
+        foreach (var process in processes)
+        {
+            Assert.Equal(0, await process.ExitAsync(TestCluster.Patience));
+        }
+    }
+
+    /// <summary>One worker with two threads, and one for each vector width that this processor has: all in one run.</summary>
+    [Fact]
+    public async Task Run_ThreadsAndVectorWidthsMixed_EndsInTheSingleProcessHash()
+    {
+        var spec = SmallRun.Spec(steps: 25, shards: 16);
+        await using var cluster = await TestCluster.StartAsync(spec, new CoordinatorOptions { WorkersToStart = 4, StartTimeout = TimeSpan.FromSeconds(30) });
+        cluster.StartWorker("--threads", "2");
+        cluster.StartWorker();
+        cluster.StartWorker(cluster.Run.EndPoint, new Dictionary<string, string> { ["DOTNET_EnableAVX512"] = "0" });
+        cluster.StartWorker(cluster.Run.EndPoint, new Dictionary<string, string> { ["DOTNET_PreferredVectorBitWidth"] = "128" }, "--threads", "2");
+
+        Assert.Equal(SmallRun.SingleProcessHash(spec), await cluster.FinalHashAsync());
+
+        Assert.Equal([1, 1, 2, 2], cluster.Joined.Select(worker => worker.Threads).Order());
+        // The environment really did narrow the vectors, where there was something to narrow.
+        Assert.Equal(Widths(), cluster.Joined.Select(worker => worker.VectorBits).Distinct().Order());
+    }
+
+    private static int[] Widths() =>
+        Vector512.IsHardwareAccelerated ? [128, 256, 512] : Vector256.IsHardwareAccelerated ? [128, 256] : Vector128.IsHardwareAccelerated ? [128] : [0];
+}
