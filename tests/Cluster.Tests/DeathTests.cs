@@ -6,6 +6,10 @@ using DistTrain.Transport.Wire;
 namespace DistTrain.Cluster.Tests;
 
 /// <summary>Promise 2: nothing lost. A worker that dies costs time, no bit.</summary>
+/// <remarks>
+/// Broken on purpose, and it failed: a lost worker's shards are not leased again; what came of a partial counts although its worker died meanwhile;
+/// the coordinator adds gradients in the order they arrive.
+/// </remarks>
 public sealed class DeathTests
 {
     private static readonly CoordinatorOptions Options = new() { LeaseDeadline = TimeSpan.FromMinutes(5), DeadTime = TimeSpan.FromSeconds(10) };

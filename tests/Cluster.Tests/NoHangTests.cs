@@ -5,6 +5,10 @@ using DistTrain.Coordinator;
 namespace DistTrain.Cluster.Tests;
 
 /// <summary>Promise 3: nothing hangs. Every wait ends, and says whom it was for.</summary>
+/// <remarks>
+/// Broken on purpose, and it failed: nobody is ever silent for too long; late leases are not granted again; the start timeout begins anew with each
+/// worker that leaves; a worker never gives up; a worker waits ten seconds for an answer whatever its start timeout; no goodbye after SIGTERM.
+/// </remarks>
 public sealed class NoHangTests
 {
     private static readonly TimeSpan Never = TimeSpan.FromMinutes(5);

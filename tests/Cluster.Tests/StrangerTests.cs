@@ -8,6 +8,10 @@ using Google.Protobuf;
 namespace DistTrain.Cluster.Tests;
 
 /// <summary>Whoever breaks the protocol is refused with the reason, and leaves no trace in the run.</summary>
+/// <remarks>
+/// Broken on purpose, and it failed: the known answer is not compared; a partial's checksum is not verified; the incarnation is not compared;
+/// any worker may return any lease; a partial's answer names the lease granted last; connections without a call are kept.
+/// </remarks>
 public sealed class StrangerTests
 {
     // Nobody is late or silent here: what frees a lease is the rule that a test is about.

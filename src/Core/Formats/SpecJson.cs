@@ -78,7 +78,7 @@ public static partial class SpecJson
     }
 
     /// <summary>The serializer's message in the user's terms: the place in the text stays, the names of our types go.</summary>
-    private static string WithoutTypes(string message) =>
+    public static string WithoutTypes(string message) =>
         TypeName().Replace(LineAndByte().Replace(message, "$1."), "")
             .Replace("could not be mapped to any .NET member", "is unknown", StringComparison.Ordinal)
             .Replace(" Consider updating its nullability annotation.", "", StringComparison.Ordinal);

@@ -21,14 +21,15 @@ public sealed record OptimizerSpec(
     double? Beta2 = null,
     double? Epsilon = null)
 {
+    // Hyperparameters under the names that users give them: in JSON, and with two dashes on the command line.
     private static readonly Dictionary<string, (double LearningRate, string[] Has)> Known = new(StringComparer.Ordinal)
     {
         ["sgd"] = (0.1, []),
-        ["momentum"] = (0.1, [nameof(Momentum)]),
-        ["nesterov"] = (0.1, [nameof(Momentum)]),
-        ["adagrad"] = (0.01, [nameof(Epsilon)]),
-        ["rmsprop"] = (0.01, [nameof(Alpha), nameof(Epsilon)]),
-        ["adam"] = (0.001, [nameof(Beta1), nameof(Beta2), nameof(Epsilon)]),
+        ["momentum"] = (0.1, ["momentum"]),
+        ["nesterov"] = (0.1, ["momentum"]),
+        ["adagrad"] = (0.01, ["epsilon"]),
+        ["rmsprop"] = (0.01, ["alpha", "epsilon"]),
+        ["adam"] = (0.001, ["beta1", "beta2", "epsilon"]),
     };
 
     /// <summary>The known optimizers, in the order to show them.</summary>
@@ -48,11 +49,11 @@ public sealed record OptimizerSpec(
             throw new InvalidInputException($"The learning rate is {LearningRate:R}; it must be above 0 and at most {float.MaxValue:R}.");
         }
 
-        Check(nameof(Momentum), Momentum, below1: true);
-        Check(nameof(Alpha), Alpha, below1: true);
-        Check(nameof(Beta1), Beta1, below1: true);
-        Check(nameof(Beta2), Beta2, below1: true);
-        Check(nameof(Epsilon), Epsilon, below1: false);
+        Check("momentum", Momentum, below1: true);
+        Check("alpha", Alpha, below1: true);
+        Check("beta1", Beta1, below1: true);
+        Check("beta2", Beta2, below1: true);
+        Check("epsilon", Epsilon, below1: false);
 
         void Check(string hyperparameter, double? value, bool below1)
         {

@@ -19,6 +19,11 @@ public sealed class ConfigFileTests
     [InlineData("{ \"seed\": { } }", 1, "cannot be an object")]
     [InlineData("{ \"numericsRevision\": \"x\" }", 1, "whole number")]
     [InlineData("{ } x", 1, "")]
+    [InlineData("{\n  \"shards\": 4,\n  \"shardCount\": 5\n}", 3, "twice")]
+    [InlineData("{ \"numericsRevision\": 1, \"numericsRevision\": 1 }", 1, "twice")]
+    [InlineData("{\n  \"model\": \"\\ud800\"\n}", 2, "")]
+    [InlineData("{\n  \"model\": { \"name\": \"\\ud800\", \"input\": [1] }\n}", 2, "")]
+    [InlineData("{\n  \"model\": { \"name\": \"x\" }\n}", 2, "'input', 'layers'")]
     public void Parse_Malformed_NamesFileLineAndReason(string json, int line, string reason)
     {
         var e = Assert.Throws<InvalidInputException>(() => ConfigFile.Parse(Encoding.UTF8.GetBytes(json), "a/config.json"));
@@ -26,6 +31,20 @@ public sealed class ConfigFileTests
         Assert.StartsWith($"a/config.json (line {line}): ", e.Message, StringComparison.Ordinal);
         Assert.Contains(reason, e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("LineNumber", e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("DistTrain.", e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("{\n  \"model\": \"?\"\n}")]
+    [InlineData("{\n  \"?\": 1\n}")]
+    public void Parse_BytesThatAreNoUtf8_NamesFileAndLine(string json)
+    {
+        var bytes = Encoding.UTF8.GetBytes(json);
+        bytes[bytes.IndexOf((byte)'?')] = 0xff;
+
+        var e = Assert.Throws<InvalidInputException>(() => ConfigFile.Parse(bytes, "a/config.json"));
+
+        Assert.StartsWith("a/config.json (line 2): ", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]
