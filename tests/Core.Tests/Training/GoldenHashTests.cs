@@ -35,7 +35,15 @@ public sealed class GoldenHashTests
         ["sigmoid, xavier, adam, batch 97, 5 shards"] = data =>
             Run(data, ModelCatalog.MultiLayer("m", [33, 17], new SigmoidSpec(), InitializerKind.Xavier), "adam", batchSize: 97, shardCount: 5),
         ["tanh, gaussian, mean squared error, batch 1"] = data =>
-            Run(data, TestData.Model(784, [9], 10, new TanhSpec(), LossKind.MeanSquaredError), "sgd", batchSize: 1),
+            Run(
+                data,
+                new ModelSpec(
+                    "m",
+                    [784],
+                    [new AffineSpec(9, InitializerKind.Gaussian, 0.1f), new TanhSpec(), new AffineSpec(10, InitializerKind.Gaussian)],
+                    LossKind.MeanSquaredError),
+                "sgd",
+                batchSize: 1),
     };
 
     /// <summary>What the command line trains with <c>--batch-size 100 --shards 8 --seed 7 --epochs 1</c> and the option named.</summary>
