@@ -217,16 +217,17 @@ public sealed class TrainingSession
 
     private void Return(long leaseId)
     {
-        var member = _members.Find(candidate => candidate.Piece is not null && candidate.Lease.Id == leaseId);
+        var member = _members.Find(candidate => candidate.Lease.Id == leaseId);
         if (member is null)
         {
             return;
         }
 
-        member.Piece!.Holders.Remove(member.Id);
-        member.Piece = null;
-        // Whatever it was given may be what went wrong: it gets its parameters anew with its next lease.
+        // Whatever it was given may be what went wrong: it gets its parameters anew with its next lease. That holds too where others, or its own
+        // earlier messages, have completed the piece meanwhile.
         member.Version = -1;
+        member.Piece?.Holders.Remove(member.Id);
+        member.Piece = null;
         Assign();
     }
 
