@@ -22,6 +22,7 @@ public sealed record Failure(string Reason, int ExitCode)
         TrainingFailedException => new(exception.Message, Cli.ExitCode.Failed),
         NotEnoughWorkersException => new(exception.Message, Cli.ExitCode.NotEnoughWorkers),
         ChildFailedException child => new(child.Message, child.ExitCode),
+        IOException or UnauthorizedAccessException => new($"A file or stream could not be read or written: {exception.Message.ReplaceLineEndings(" ")}", Cli.ExitCode.Failed),
         _ => new(
             $"Something unforeseen went wrong: {exception.GetType().Name}: {exception.Message.ReplaceLineEndings(" ")}"
             + (call.LogPath is { } path ? $" The details are in {path}." : ""),

@@ -67,19 +67,46 @@ public sealed class RunDirectory
         }
     }
 
-    /// <summary>Makes the directory.</summary>
-    /// <exception cref="InvalidInputException">It is not empty, or cannot be made.</exception>
+    /// <summary>Makes the directory and takes it: of two runs that begin in one place at the same time, the second is refused.</summary>
+    /// <exception cref="InvalidInputException">It is not empty, or cannot be made or written to.</exception>
     public static RunDirectory Create(string path)
     {
         RequireUsable(path);
         try
         {
             var isNew = !Directory.Exists(path);
-            return new RunDirectory(Directory.CreateDirectory(path).FullName, isNew);
+            var directory = new RunDirectory(Directory.CreateDirectory(path).FullName, isNew);
+            // Making a file that must not be there is atomic; making a directory is not.
+            new FileStream(directory.MetricsPath, FileMode.CreateNew).Dispose();
+            return directory;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InvalidInputException($"The run directory {path} cannot be made: {e.Message}", e);
+            RequireUsable(path);
+            throw new InvalidInputException($"The run directory {path} cannot be made or written to: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Makes a directory that nobody named, for which a free name is found: <c>path</c>, <c>path-2</c>, <c>path-3</c> …</summary>
+    /// <exception cref="InvalidInputException">It cannot be made or written to.</exception>
+    public static RunDirectory CreateFree(string path)
+    {
+        for (var number = 1; ; number++)
+        {
+            var candidate = number == 1 ? path : FormattableString.Invariant($"{path}-{number}");
+            if (Path.Exists(candidate))
+            {
+                continue;
+            }
+
+            try
+            {
+                return Create(candidate);
+            }
+            catch (InvalidInputException) when (File.Exists(new RunDirectory(candidate).MetricsPath))
+            {
+                // Another run was faster.
+            }
         }
     }
 

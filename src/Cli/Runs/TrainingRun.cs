@@ -37,7 +37,7 @@ public static class TrainingRun
 
         var loaded = await surroundings.Load(request.DatasetName, request.DataDirectory, call.Stop.Token).ConfigureAwait(false);
         var spec = request.ToSpec(loaded.Dataset);
-        var directory = RunDirectory.Create(path ?? RunDirectory.DefaultPath(spec, surroundings));
+        var directory = path is null ? RunDirectory.CreateFree(RunDirectory.DefaultPath(spec, surroundings)) : RunDirectory.Create(path);
         using var view = CreateView(values.Get(CommonOptions.Json, false), surroundings);
         var hasBegun = false;
         try

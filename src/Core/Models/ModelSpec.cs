@@ -187,9 +187,12 @@ public sealed record ModelSpec(
             }
         }
 
-        return parameters <= int.MaxValue
-            ? shapes
-            : throw new InvalidInputException($"Model {Name}: it has {parameters} parameters; more than {int.MaxValue} are not supported.");
+        return parameters switch
+        {
+            0 => throw new InvalidInputException($"Model {Name}: none of its layers has parameters, so there is nothing to learn."),
+            > int.MaxValue => throw new InvalidInputException($"Model {Name}: it has {parameters} parameters; more than {int.MaxValue} are not supported."),
+            _ => shapes,
+        };
     }
 
     /// <summary>Where the parameters lie. Names are PyTorch's for an <c>nn.Sequential</c>: <c>0.weight</c>, <c>0.bias</c>, <c>2.weight</c> …</summary>

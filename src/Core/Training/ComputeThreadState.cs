@@ -91,7 +91,8 @@ internal sealed unsafe class ComputeThreadState(ModelSpec model, Kernels<float> 
     private void LoadRow(LabeledImages images, Kernels<float> kernels, byte* pixels, int row, int sample)
     {
         var size = Input.Columns;
-        kernels.BytesToUnit(pixels + ((nint)sample * size), Input.Data + ((nint)row * Input.Stride), size);
+        // First the label: its array checks the sample's number, the pixels' pointer does not.
         _labels[row] = images.Labels[sample];
+        kernels.BytesToUnit(pixels + ((nint)sample * size), Input.Data + ((nint)row * Input.Stride), size);
     }
 }

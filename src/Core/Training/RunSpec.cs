@@ -55,6 +55,9 @@ public sealed record RunSpec(
     [JsonIgnore]
     public int EvaluationShardCount => ((Dataset.TestCount - 1) / SamplesPerEvaluationShard) + 1;
 
+    /// <summary>Whether the test set is evaluated after that many steps: after each epoch, and at the end.</summary>
+    public bool EvaluationIsDue(long stepsDone) => stepsDone > 0 && (stepsDone == TotalSteps || stepsDone % StepsPerEpoch == 0);
+
     /// <summary>Checks everything that can be checked without the data.</summary>
     /// <exception cref="InvalidInputException">Something is missing, out of range or does not fit.</exception>
     public void Validate()

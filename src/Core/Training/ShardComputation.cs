@@ -14,6 +14,8 @@ namespace DistTrain.Core.Training;
 public sealed unsafe class ShardComputation : IDisposable
 {
     private readonly Kernels<float> _kernels;
+    private readonly int _sampleSize;
+    private readonly int _scoreCount;
     private readonly ThreadTeam _team;
     private readonly ComputeThreadState[] _threads;
     private readonly PartialTree _gradientTree;
@@ -32,6 +34,8 @@ public sealed unsafe class ShardComputation : IDisposable
     /// <param name="pools">Where partials come from and go back to.</param>
     public ShardComputation(ModelSpec model, Kernels<float> kernels, int threads, PartialPools pools)
     {
+        var shapes = model.Shapes();
+        (_sampleSize, _scoreCount) = (shapes[0].Size, shapes[^1].Size);
         _kernels = kernels;
         Pools = pools;
         _team = new ThreadTeam(threads);
@@ -62,8 +66,10 @@ public sealed unsafe class ShardComputation : IDisposable
     /// <param name="shardCount">S.</param>
     /// <param name="range">The shards.</param>
     /// <param name="results">Receives the partials, ascending; they belong to the caller, who returns them to <see cref="Pools"/>.</param>
+    /// <exception cref="ArgumentException">The images do not fit the model.</exception>
     public void ComputeGradients(LabeledImages images, int[] order, BatchPositions batch, int shardCount, ShardRange range, List<Partial> results)
     {
+        RequireFit(images);
         _images = images;
         _order = order;
         _firstPosition = batch.First;
@@ -98,8 +104,10 @@ public sealed unsafe class ShardComputation : IDisposable
     /// <param name="shardCount">Shards of the evaluation.</param>
     /// <param name="range">The shards.</param>
     /// <param name="results">Receives the partials, ascending, without gradients; they too go back to <see cref="Pools"/>.</param>
+    /// <exception cref="ArgumentException">The images do not fit the model.</exception>
     public void Evaluate(LabeledImages images, int shardCount, ShardRange range, List<Partial> results)
     {
+        RequireFit(images);
         _images = images;
         _evaluationTree.Reset(shardCount);
         Divide(range, shardCount, images.Count);
@@ -135,7 +143,17 @@ public sealed unsafe class ShardComputation : IDisposable
         {
             thread.Dispose();
         }
+    }
 
+    /// <summary>Below this point rows and labels are plain pointers and offsets: what does not fit would be read and written out of bounds.</summary>
+    private void RequireFit(LabeledImages images)
+    {
+        if (images.ImageSize != _sampleSize || images.ClassCount > _scoreCount)
+        {
+            throw new ArgumentException(
+                $"The model takes {_sampleSize} elements and gives {_scoreCount} scores, but the images have {images.ImageSize} and {images.ClassCount} classes.",
+                nameof(images));
+        }
     }
 
     private void Divide(ShardRange range, int shardCount, int sampleCount)

@@ -11,13 +11,13 @@ namespace DistTrain.Core.Training;
 public sealed class TrainingSession
 {
     private readonly RunSpec _spec;
-    private readonly int _workersToStart;
     private readonly List<Member> _members = [];
     private readonly List<Piece> _pieces = [];
     private readonly List<SessionEffect> _effects = [];
     private Round _round;
     private int _openNodes;
     private long _nextLease = 1;
+    private int _workersToStart;
     private State _state = State.WaitingForWorkers;
 
     /// <summary>A session at step 0.</summary>
@@ -64,6 +64,9 @@ public sealed class TrainingSession
                 break;
             case EventKind.WorkerLost:
                 Lose(occurred.Worker);
+                break;
+            case EventKind.WorkersExpected:
+                Expect(occurred.Worker);
                 break;
             case EventKind.PartialArrived:
                 Arrive(occurred.Worker, occurred.Round, occurred.Node);
@@ -114,6 +117,16 @@ public sealed class TrainingSession
         else
         {
             Assign();
+        }
+    }
+
+    private void Expect(int workers)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(workers, 1);
+        _workersToStart = workers;
+        if (_state == State.WaitingForWorkers && _members.Count >= workers)
+        {
+            BeginNextRound();
         }
     }
 
@@ -234,8 +247,7 @@ public sealed class TrainingSession
     private void BeginNextRound()
     {
         var evaluated = _round.Kind == RoundKind.Evaluation && _round.Version == StepsDone;
-        var evaluationIsDue = StepsDone > 0 && (StepsDone == _spec.TotalSteps || StepsDone % _spec.StepsPerEpoch == 0);
-        if (evaluationIsDue && !evaluated)
+        if (_spec.EvaluationIsDue(StepsDone) && !evaluated)
         {
             _round = new Round(RoundKind.Evaluation, StepsDone, _spec.EvaluationShardCount);
         }

@@ -61,6 +61,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData("compare --workers 0,x", "--workers is '0,x'")]
     [InlineData("compare --workers 0 --optimizer adm", "Did you mean 'adam'?")]
     [InlineData("gradcheck --model two-layers", "Did you mean 'two-layer'?")]
+    [InlineData("gradcheck --model no-parameters.json", "no-parameters.json", "nothing to learn")]
     [InlineData("data verify --data nowhere", "nowhere", "disttrain data fetch")]
     [InlineData("data verify --dataset cifar", "--dataset is 'cifar'")]
     [InlineData("data", "disttrain data --help")]
@@ -73,6 +74,7 @@ public sealed class BadInputTests : IDisposable
         _command.Write("broken.json", "{ \"name\": ");
         _command.Write("no-fit.json", """{ "name": "x", "input": [784], "layers": [ { "type": "affine", "units": 0 } ] }""");
         _command.Write("wrong-shape.json", """{ "name": "x", "input": [783], "layers": [ { "type": "affine", "units": 10 } ] }""");
+        _command.Write("no-parameters.json", """{ "name": "x", "input": [784], "layers": [ { "type": "relu" } ] }""");
         Directory.CreateDirectory(_command.File("full"));
         _command.Write("full/keep.txt", "mine");
         var before = Files();

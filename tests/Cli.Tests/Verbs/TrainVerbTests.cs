@@ -66,6 +66,36 @@ public sealed class TrainVerbTests : IDisposable
     }
 
     [Fact]
+    public async Task Train_WithoutOutTwiceInOneSecond_TakesADirectoryOfItsOwn()
+    {
+        _command.Surroundings = _command.Surroundings with { Time = new StoppedClock() };
+
+        Assert.Equal(0, await _command.RunAsync("train", "--steps", "1"));
+        Assert.Equal(0, await _command.RunAsync("train", "--steps", "1"));
+
+        Assert.Collection(
+            Directory.EnumerateDirectories(_command.File("runs")).Select(Path.GetFileName).Order(StringComparer.Ordinal),
+            name => Assert.Matches("^20260102-030405-[0-9a-f]{8}$", name),
+            name => Assert.Matches("^20260102-030405-[0-9a-f]{8}-2$", name));
+    }
+
+    [Theory]
+    [InlineData("train", "--steps", "2", "--json")]
+    [InlineData("train", "--steps", "2")]
+    [InlineData("train", "--optimizer", "adm", "--json")]
+    [InlineData("--help")]
+    public async Task Command_OutputThatCannotBeWritten_EndsWithAMessageAndAnExitCode(params string[] arguments)
+    {
+        using var full = new FullWriter();
+        _command.Surroundings = _command.Surroundings with { Output = full };
+
+        Assert.Equal(arguments.Contains("adm") ? 2 : 1, await _command.RunAsync(arguments));
+
+        Assert.StartsWith("disttrain: ", _command.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("unforeseen", _command.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Train_FromAnotherRunsFile_RepeatsIt()
     {
         string[] options =
@@ -163,5 +193,22 @@ public sealed class TrainVerbTests : IDisposable
 
             inner.WriteLine(value);
         }
+    }
+
+    private sealed class StoppedClock : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+    }
+
+    /// <summary>Like a full disk behind standard output.</summary>
+    private sealed class FullWriter : StringWriter
+    {
+        public override void Write(char value) => throw new IOException("No space left on device");
+
+        public override void Write(string? value) => throw new IOException("No space left on device");
+
+        public override void Write(char[] buffer, int index, int count) => throw new IOException("No space left on device");
+
+        public override void Write(ReadOnlySpan<char> buffer) => throw new IOException("No space left on device");
     }
 }

@@ -41,6 +41,25 @@ public sealed unsafe class ShardComputationTests : IDisposable
         }
     }
 
+    /// <summary>Images of another size or with more classes would be read and written out of bounds.</summary>
+    [Theory]
+    [InlineData(29, Classes)]
+    [InlineData(31, Classes)]
+    [InlineData(30, Classes + 1)]
+    public void ComputeGradientsAndEvaluate_ImagesThatDoNotFit_AreRefused(int size, int classes)
+    {
+        var images = TestData.Images(4, ImageCount, size, classes);
+        var results = new List<Partial>();
+
+        Assert.Throws<ArgumentException>(() => _computations[0].ComputeGradients(images, Order, new BatchPositions(0, 0, 8), 4, new ShardRange(0, 4), results));
+        Assert.Throws<ArgumentException>(() => _computations[0].Evaluate(images, 4, new ShardRange(0, 4), results));
+        Assert.Empty(results);
+    }
+
+    [Fact]
+    public void ComputeGradients_OrderBeyondTheImages_IsRefused() => Assert.Throws<IndexOutOfRangeException>(() => _computations[0].ComputeGradients(
+        Images, [0, 1, int.MaxValue, 2], new BatchPositions(0, 0, 4), 1, new ShardRange(0, 1), []));
+
     /// <summary>Each range of a cut goes to any threads and any vector width; the partials arrive in any order.</summary>
     [Fact]
     public void ComputeGradients_AnyCutThreadsAndWidths_CombineToTheSameBits() =>

@@ -91,6 +91,17 @@ public sealed class TrainerTests
         Assert.Matches("^Step [1-9]: the (loss|gradient) is not finite.*smaller learning rate", failure.Message);
     }
 
+    /// <summary>The last step's loss and gradient are finite, its update is not: nothing after it would notice.</summary>
+    [Fact]
+    public void Run_LastUpdateThatOverflows_FailsWithTheStepAndACure()
+    {
+        var large = new AffineSpec(10, InitializerKind.Gaussian, StandardDeviation: 1000);
+        var spec = TestData.Run(new ModelSpec("large", [784], [large, new ReluSpec(), large]), Digits, "sgd", batchSize: 100, shardCount: 8, steps: 1);
+        var failure = Assert.Throws<TrainingFailedException>(() =>
+            Trainer.Run(spec with { Optimizer = spec.Optimizer with { LearningRate = 1e37 } }, Digits, cancellation: TestContext.Current.CancellationToken).Dispose());
+        Assert.Matches("^Step 0: after its update a parameter is not finite.*smaller learning rate", failure.Message);
+    }
+
     [Fact]
     public void Run_OtherDataset_IsRefused() =>
         Assert.Throws<InvalidInputException>(() => Trainer.Run(
