@@ -9,7 +9,7 @@ public sealed class Dataset
     private readonly Lazy<string> _digest;
 
     /// <summary>A dataset of two parts of equal image size and class count.</summary>
-    /// <param name="name">Its name in the catalogue, or any other.</param>
+    /// <param name="name">Its name in the <see cref="DatasetCatalog"/>, or any other.</param>
     /// <param name="train">Images to train on, at least one.</param>
     /// <param name="test">Images to test on, at least one.</param>
     /// <exception cref="ArgumentException">The parts do not fit together, or one is empty.</exception>
@@ -19,7 +19,7 @@ public sealed class Dataset
         ArgumentNullException.ThrowIfNull(train);
         ArgumentNullException.ThrowIfNull(test);
         if (train.Count == 0 || test.Count == 0)
-            throw new ArgumentException($"Dataset '{name}' has {train.Count} training and {test.Count} test images; both need at least one.");
+            throw new ArgumentException($"Dataset '{name}' has {train.Count} training and {test.Count} test images; each needs some.");
         if (Shape(train) != Shape(test))
             throw new ArgumentException($"Dataset '{name}' trains on {Shape(train)} but tests on {Shape(test)}.");
         (Name, Train, Test) = (name, train, test);

@@ -5,7 +5,7 @@ namespace DistTrain.Core.Kernels;
 
 /// <summary>
 /// Everything that layers compute with. Two implementations: <see cref="ReferenceKernels{T}"/>, plain loops that are the specification, and
-/// VectorKernels, which must give the same bits. Both keep the orders of docs/determinism.md.
+/// <see cref="VectorKernels{TLanes}"/>, which must give the same bits. Both keep the orders of docs/determinism.md.
 /// Stateless: one instance may serve any number of threads.
 /// </summary>
 /// <typeparam name="T"><see cref="float"/>, or <see cref="double"/> for the gradient check.</typeparam>

@@ -30,6 +30,9 @@ public unsafe interface ILanes<TSelf, T> :
     /// <summary>The <see cref="Count"/> elements at <paramref name="source"/>; no alignment is required.</summary>
     static abstract TSelf Load(T* source);
 
+    /// <summary>The <see cref="Count"/> bytes at <paramref name="source"/> as numbers, exactly.</summary>
+    static abstract TSelf LoadBytes(byte* source);
+
     /// <summary>Writes <see cref="Count"/> elements to <paramref name="destination"/>; no alignment is required.</summary>
     static abstract void Store(TSelf value, T* destination);
 

@@ -24,6 +24,9 @@ public readonly unsafe struct ScalarLanes<T>(T value) : ILanes<ScalarLanes<T>, T
     public static ScalarLanes<T> Load(T* source) => new(*source);
 
     /// <inheritdoc/>
+    public static ScalarLanes<T> LoadBytes(byte* source) => new(T.CreateChecked(*source));
+
+    /// <inheritdoc/>
     public static void Store(ScalarLanes<T> value, T* destination) => *destination = value.Value;
 
     /// <inheritdoc/>

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace DistTrain.Core.Kernels;
 
@@ -25,6 +26,19 @@ public readonly unsafe struct Lanes512 : ILanes<Lanes512, float>
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 Load(float* source) => new(Vector512.Load(source));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 LoadBytes(byte* source) =>
+        Avx512F.IsSupported
+            ? new(Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(source))))
+            : new(Vector512.ConvertToSingle(Vector512.Create(
+            Vector256.Create(
+                Vector128.WidenLower(Vector128.WidenLower(Vector128.Load(source))).AsInt32(),
+                Vector128.WidenUpper(Vector128.WidenLower(Vector128.Load(source))).AsInt32()),
+            Vector256.Create(
+                Vector128.WidenLower(Vector128.WidenUpper(Vector128.Load(source))).AsInt32(),
+                Vector128.WidenUpper(Vector128.WidenUpper(Vector128.Load(source))).AsInt32()))));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -101,6 +115,15 @@ public readonly unsafe struct Lanes256 : ILanes<Lanes256, float>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 LoadBytes(byte* source) =>
+        Avx2.IsSupported
+            ? new(Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(*(ulong*)source).AsByte())))
+            : new(Vector256.ConvertToSingle(Vector256.Create(
+            Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)source).AsByte())).AsInt32(),
+            Vector128.WidenUpper(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)source).AsByte())).AsInt32())));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Lanes256 value, float* destination) => value._value.Store(destination);
 
     /// <inheritdoc/>
@@ -171,6 +194,12 @@ public readonly unsafe struct Lanes128 : ILanes<Lanes128, float>
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 Load(float* source) => new(Vector128.Load(source));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadBytes(byte* source) =>
+        new(Vector128.ConvertToSingle(
+            Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(uint*)source).AsByte())).AsInt32()));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -38,6 +38,9 @@ public sealed unsafe class Network<T> : IDisposable
         _loss = model.Loss == LossKind.SoftmaxCrossEntropy ? new SoftmaxWithLoss<T>(kernels, classes) : new MeanSquaredError<T>(kernels, classes);
     }
 
+    /// <summary>The layers, from input to output.</summary>
+    public IReadOnlyList<Layer<T>> Layers => _layers;
+
     /// <summary>Takes over new parameter values: <see cref="Layer{T}.UseParameters"/>.</summary>
     public void UseParameters(T* parameters)
     {

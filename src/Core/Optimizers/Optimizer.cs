@@ -82,17 +82,17 @@ public abstract unsafe class Optimizer : IDisposable
 internal sealed unsafe class Sgd(OptimizerSpec spec, Kernels<float> kernels, int length) : Optimizer(kernels, length)
 {
     private protected override void Update(float* parameters, float* gradientSums, float scale) =>
-        Run(new SgdUpdate<float>(-spec.LearningRate, scale), parameters, gradientSums);
+        Run(new SgdUpdate<float>((float)-spec.LearningRate, scale), parameters, gradientSums);
 }
 
 /// <summary>PyTorch's SGD with momentum: <see cref="MomentumUpdate{T}"/>. (The book's puts η inside v: v ← μ·v − η·g, p ← p + v.)</summary>
 internal sealed unsafe class Momentum(OptimizerSpec spec, Kernels<float> kernels, int length)
     : Optimizer(kernels, length, "momentum_buffer")
 {
-    internal const float DefaultMomentum = 0.9f;
+    internal const double DefaultMomentum = 0.9;
 
     private protected override void Update(float* parameters, float* gradientSums, float scale) =>
-        Run(new MomentumUpdate<float>(-spec.LearningRate, scale, spec.Momentum ?? DefaultMomentum), parameters, gradientSums);
+        Run(new MomentumUpdate<float>((float)-spec.LearningRate, scale, (float)(spec.Momentum ?? DefaultMomentum)), parameters, gradientSums);
 }
 
 /// <summary>PyTorch's SGD with <c>nesterov=True</c>: <see cref="NesterovUpdate{T}"/>.</summary>
@@ -100,30 +100,30 @@ internal sealed unsafe class Nesterov(OptimizerSpec spec, Kernels<float> kernels
     : Optimizer(kernels, length, "momentum_buffer")
 {
     private protected override void Update(float* parameters, float* gradientSums, float scale) =>
-        Run(new NesterovUpdate<float>(-spec.LearningRate, scale, spec.Momentum ?? Momentum.DefaultMomentum), parameters, gradientSums);
+        Run(new NesterovUpdate<float>((float)-spec.LearningRate, scale, (float)(spec.Momentum ?? Momentum.DefaultMomentum)), parameters, gradientSums);
 }
 
 /// <summary>AdaGrad (Duchi et al. 2011): <see cref="AdaGradUpdate{T}"/>. (The book's ε is 1e-7.)</summary>
 internal sealed unsafe class AdaGrad(OptimizerSpec spec, Kernels<float> kernels, int length) : Optimizer(kernels, length, "sum")
 {
-    private const float DefaultEpsilon = 1e-10f;
+    private const double DefaultEpsilon = 1e-10;
 
     private protected override void Update(float* parameters, float* gradientSums, float scale) =>
-        Run(new AdaGradUpdate<float>(-spec.LearningRate, scale, spec.Epsilon ?? DefaultEpsilon), parameters, gradientSums);
+        Run(new AdaGradUpdate<float>((float)-spec.LearningRate, scale, (float)(spec.Epsilon ?? DefaultEpsilon)), parameters, gradientSums);
 }
 
 /// <summary>RMSProp (Tieleman and Hinton 2012): <see cref="RmsPropUpdate{T}"/>.</summary>
 internal sealed unsafe class RmsProp(OptimizerSpec spec, Kernels<float> kernels, int length) : Optimizer(kernels, length, "square_avg")
 {
-    private const float DefaultAlpha = 0.99f;
-    private const float DefaultEpsilon = 1e-8f;
+    private const double DefaultAlpha = 0.99;
+    private const double DefaultEpsilon = 1e-8;
 
     private protected override void Update(float* parameters, float* gradientSums, float scale)
     {
         var alpha = spec.Alpha ?? DefaultAlpha;
         // PyTorch computes 1 − α in double and rounds once.
         Run(
-            new RmsPropUpdate<float>(-spec.LearningRate, scale, alpha, (float)(1d - alpha), spec.Epsilon ?? DefaultEpsilon),
+            new RmsPropUpdate<float>((float)-spec.LearningRate, scale, (float)alpha, (float)(1 - alpha), (float)(spec.Epsilon ?? DefaultEpsilon)),
             parameters,
             gradientSums);
     }
@@ -133,9 +133,9 @@ internal sealed unsafe class RmsProp(OptimizerSpec spec, Kernels<float> kernels,
 internal sealed unsafe class Adam(OptimizerSpec spec, Kernels<float> kernels, int length)
     : Optimizer(kernels, length, "exp_avg", "exp_avg_sq")
 {
-    private const float DefaultBeta1 = 0.9f;
-    private const float DefaultBeta2 = 0.999f;
-    private const float DefaultEpsilon = 1e-8f;
+    private const double DefaultBeta1 = 0.9;
+    private const double DefaultBeta2 = 0.999;
+    private const double DefaultEpsilon = 1e-8;
     private double _beta1Power = 1;
     private double _beta2Power = 1;
 
@@ -149,11 +149,11 @@ internal sealed unsafe class Adam(OptimizerSpec spec, Kernels<float> kernels, in
             new AdamUpdate<float>(
                 (float)(-spec.LearningRate / (1 - _beta1Power)),
                 scale,
-                (float)(1d - beta1),
-                beta2,
-                (float)(1d - beta2),
+                (float)(1 - beta1),
+                (float)beta2,
+                (float)(1 - beta2),
                 (float)Math.Sqrt(1 - _beta2Power),
-                spec.Epsilon ?? DefaultEpsilon),
+                (float)(spec.Epsilon ?? DefaultEpsilon)),
             parameters,
             gradientSums);
     }

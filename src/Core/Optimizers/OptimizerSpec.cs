@@ -2,7 +2,8 @@ namespace DistTrain.Core.Optimizers;
 
 /// <summary>
 /// The description of an optimizer. Names, formulas and defaults are PyTorch's; a hyperparameter that is null takes the optimizer's default,
-/// and one that the optimizer does not have must be null.
+/// and one that the optimizer does not have must be null. They are <see cref="double"/> as in PyTorch: what is derived from them, such as
+/// 1 − β, is computed in double and rounded once to the binary32 that the update uses.
 /// </summary>
 /// <param name="Name">sgd, momentum, nesterov, adagrad, rmsprop or adam.</param>
 /// <param name="LearningRate">η, above 0.</param>
@@ -13,21 +14,21 @@ namespace DistTrain.Core.Optimizers;
 /// <param name="Epsilon">Added to the root; default 1e-8, for adagrad 1e-10.</param>
 public sealed record OptimizerSpec(
     string Name,
-    float LearningRate,
-    float? Momentum = null,
-    float? Alpha = null,
-    float? Beta1 = null,
-    float? Beta2 = null,
-    float? Epsilon = null)
+    double LearningRate,
+    double? Momentum = null,
+    double? Alpha = null,
+    double? Beta1 = null,
+    double? Beta2 = null,
+    double? Epsilon = null)
 {
-    private static readonly Dictionary<string, (float LearningRate, string[] Has)> Known = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, (double LearningRate, string[] Has)> Known = new(StringComparer.Ordinal)
     {
-        ["sgd"] = (0.1f, []),
-        ["momentum"] = (0.1f, [nameof(Momentum)]),
-        ["nesterov"] = (0.1f, [nameof(Momentum)]),
-        ["adagrad"] = (0.01f, [nameof(Epsilon)]),
-        ["rmsprop"] = (0.01f, [nameof(Alpha), nameof(Epsilon)]),
-        ["adam"] = (0.001f, [nameof(Beta1), nameof(Beta2), nameof(Epsilon)]),
+        ["sgd"] = (0.1, []),
+        ["momentum"] = (0.1, [nameof(Momentum)]),
+        ["nesterov"] = (0.1, [nameof(Momentum)]),
+        ["adagrad"] = (0.01, [nameof(Epsilon)]),
+        ["rmsprop"] = (0.01, [nameof(Alpha), nameof(Epsilon)]),
+        ["adam"] = (0.001, [nameof(Beta1), nameof(Beta2), nameof(Epsilon)]),
     };
 
     /// <summary>The known optimizers, in the order to show them.</summary>
@@ -35,14 +36,14 @@ public sealed record OptimizerSpec(
 
     /// <summary>The learning rate to take when none is given.</summary>
     /// <exception cref="InvalidInputException">The optimizer is unknown.</exception>
-    public static float DefaultLearningRate(string name) => Find(name).LearningRate;
+    public static double DefaultLearningRate(string name) => Find(name).LearningRate;
 
     /// <summary>Checks names and ranges.</summary>
     /// <exception cref="InvalidInputException">Something is unknown, missing or out of range.</exception>
     public void Validate()
     {
         var has = Find(Name).Has;
-        if (!(LearningRate > 0) || !float.IsFinite(LearningRate))
+        if (!((float)LearningRate > 0) || !float.IsFinite((float)LearningRate))
         {
             throw new InvalidInputException($"The learning rate is {LearningRate:R}; it must be a number above 0.");
         }
@@ -53,7 +54,7 @@ public sealed record OptimizerSpec(
         Check(nameof(Beta2), Beta2, below1: true);
         Check(nameof(Epsilon), Epsilon, below1: false);
 
-        void Check(string hyperparameter, float? value, bool below1)
+        void Check(string hyperparameter, double? value, bool below1)
         {
             if (value is null)
             {
@@ -65,14 +66,15 @@ public sealed record OptimizerSpec(
                 throw new InvalidInputException($"The optimizer {Name} has no hyperparameter {hyperparameter}; it has: {string.Join(", ", has)}.");
             }
 
-            if (!(value >= 0) || !float.IsFinite(value.Value) || (below1 && value >= 1))
+            // As the update sees it: 1 − 1e-9 is 1 there.
+            if (!(value >= 0) || !float.IsFinite((float)value) || (below1 && (float)value >= 1))
             {
                 throw new InvalidInputException($"{hyperparameter} of {Name} is {value:R}; it must be at least 0{(below1 ? " and below 1" : "")}.");
             }
         }
     }
 
-    private static (float LearningRate, string[] Has) Find(string name) => Known.TryGetValue(name ?? "", out var found)
+    private static (double LearningRate, string[] Has) Find(string name) => Known.TryGetValue(name ?? "", out var found)
         ? found
         : throw new InvalidInputException($"Unknown optimizer '{name}'. Known optimizers: {string.Join(", ", Names)}.");
 }

@@ -121,12 +121,20 @@ public sealed unsafe class PartialTree(Kernels<float> kernels, PartialPool pool)
     }
 
     /// <summary>Takes over one partial and combines what can be combined.</summary>
-    /// <exception cref="ArgumentException">The node is there already, or is none of this tree.</exception>
+    /// <exception cref="ArgumentException">Some of its shards are there already, or it is no node of this tree.</exception>
     public void Add(Partial partial)
     {
         if (!ReductionTree.IsNode(_shardCount, partial.Node))
         {
             throw new ArgumentException($"{partial.Node} is no node of the tree over {_shardCount} shards.", nameof(partial));
+        }
+
+        foreach (var present in _nodes.Keys)
+        {
+            if (present.Start < partial.Node.End && partial.Node.Start < present.End)
+            {
+                throw new ArgumentException($"Of {partial.Node}, {present} is there already: it would count twice.", nameof(partial));
+            }
         }
 
         while (partial.Node.Count < _shardCount)

@@ -23,4 +23,7 @@ public enum RandomPurpose
 
     /// <summary>The built-in synthetic dataset.</summary>
     SyntheticDigits = 5,
+
+    /// <summary>Which elements a gradient check compares.</summary>
+    GradientCheck = 6,
 }

@@ -67,7 +67,7 @@ public readonly struct RandomStream
         return (element & 3) switch { 0 => block.Word0, 1 => block.Word1, 2 => block.Word2, _ => block.Word3 };
     }
 
-    /// <summary>64 random bits: words 0 and 1 (low, high) of block <c>element / 2</c> for an even element, 2 and 3 for an odd one.</summary>
+    /// <summary>64 random bits: words 0 and 1 (low, high) of block <c>element / 2</c> for an even element, else 2 and 3.</summary>
     /// <exception cref="OverflowException"><paramref name="element"/> is outside [0, 2³³).</exception>
     public ulong Bits64(long element)
     {
@@ -78,7 +78,7 @@ public readonly struct RandomStream
     /// <summary>Uniform in (0, 1], from <see cref="Bits32"/> of the element: see <see cref="ToUnit"/>.</summary>
     public float Unit(long element) => ToUnit(Bits32(element));
 
-    /// <summary>Uniform integer in [0, <paramref name="bound"/>), from <see cref="Bits64"/> of the element: see <see cref="ToBelow"/>.</summary>
+    /// <summary>Uniform in 0 to <paramref name="bound"/> − 1, from the element's <see cref="Bits64"/>: see <see cref="ToBelow"/>.</summary>
     public int Below(long element, int bound)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bound);
@@ -94,7 +94,8 @@ public readonly struct RandomStream
 
     /// <summary>
     /// <c>floor(bits · bound / 2⁶⁴)</c>. A value's probability differs from 1 / bound by less than 2⁻⁶⁴, relatively by less than
-    /// bound · 2⁻⁶⁴ &lt; 2⁻³³: no experiment of fewer than 2⁶⁶ draws can see it, so there is no rejection loop and the count of draws is fixed.
+    /// bound · 2⁻⁶⁴ &lt; 2⁻³³: no experiment of fewer than 2⁶⁶ draws can see it, so there is no rejection loop and the number of draws is
+    /// fixed.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int ToBelow(ulong bits, int bound) => (int)Math.BigMul(bits, (ulong)bound, out _);

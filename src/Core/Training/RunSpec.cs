@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
 
@@ -43,12 +44,15 @@ public sealed record RunSpec(
     private const int SamplesPerEvaluationShard = 500;
 
     /// <summary>Steps in one pass over the training set.</summary>
+    [JsonIgnore]
     public int StepsPerEpoch => Sampler.StepsPerEpoch(Dataset.TrainCount, BatchSize);
 
     /// <summary>Steps of the whole run.</summary>
+    [JsonIgnore]
     public long TotalSteps => Steps ?? (long)Epochs!.Value * StepsPerEpoch;
 
     /// <summary>Shards of an evaluation over the test set; fixed by the dataset alone.</summary>
+    [JsonIgnore]
     public int EvaluationShardCount => ((Dataset.TestCount - 1) / SamplesPerEvaluationShard) + 1;
 
     /// <summary>Checks everything that can be checked without the data.</summary>

@@ -24,7 +24,7 @@ public static class ShardPlan
     public static int Count(int shard, int shardCount, int sampleCount) =>
         Start(checked(shard + 1), shardCount, sampleCount) - Start(shard, shardCount, sampleCount);
 
-    /// <summary>The positions of the shards [<paramref name="firstShard"/>, <paramref name="endShard"/>) together, which are contiguous.</summary>
+    /// <summary>The positions, contiguous, of the shards [<paramref name="firstShard"/>, <paramref name="endShard"/>).</summary>
     public static Range Positions(int firstShard, int endShard, int shardCount, int sampleCount)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(firstShard, endShard);

@@ -345,7 +345,7 @@ public sealed class TrainingSession
         var late = _members.Find(member => member.Piece is not null && member.Lease.Id == leaseId);
         if (late is not null)
         {
-            late.Piece!.IsLate = true;
+            late.IsLate = true;
             Assign();
         }
     }
@@ -418,7 +418,7 @@ public sealed class TrainingSession
         }
     }
 
-    /// <summary>Gives idle workers what nobody works on, then what somebody is late with.</summary>
+    /// <summary>Gives idle workers what nobody works on, then what everybody who works on it is late with.</summary>
     private void Assign()
     {
         if (_state != State.Computing)
@@ -434,7 +434,7 @@ public sealed class TrainingSession
             }
 
             var piece = _pieces.Find(candidate => candidate.OpenNodes.Count > 0 && candidate.Holders.Count == 0)
-                ?? _pieces.Find(candidate => candidate.OpenNodes.Count > 0 && candidate.IsLate);
+                ?? _pieces.Find(candidate => candidate.OpenNodes.Count > 0 && HasOnlyLateHolders(candidate));
             if (piece is null)
             {
                 return;
@@ -444,6 +444,12 @@ public sealed class TrainingSession
         }
     }
 
+    /// <summary>
+    /// Lateness is each holder's own: who takes over from a late one and is lost leaves only late ones behind, whose deadlines do not pass
+    /// again.
+    /// </summary>
+    private bool HasOnlyLateHolders(Piece piece) => _members.TrueForAll(member => member.Piece != piece || member.IsLate);
+
     private void Give(Piece piece, Member member)
     {
         if (member.Version != _round.Version)
@@ -452,9 +458,9 @@ public sealed class TrainingSession
             _effects.Add(new SessionEffect(EffectKind.SendParameters, member.Id, Round: _round));
         }
 
-        piece.IsLate = false;
         piece.Holders.Add(member.Id);
         member.Piece = piece;
+        member.IsLate = false;
         member.Lease = new Lease(_nextLease++, member.Id, _round, piece.Remaining());
         _effects.Add(new SessionEffect(EffectKind.Lease, member.Id, member.Lease, _round));
     }
@@ -468,6 +474,9 @@ public sealed class TrainingSession
         public Piece? Piece { get; set; }
 
         public Lease Lease { get; set; }
+
+        /// <summary>Its lease's deadline has passed.</summary>
+        public bool IsLate { get; set; }
     }
 
     private sealed class Piece(ShardRange range, IReadOnlyList<ShardRange> nodes)
@@ -479,8 +488,6 @@ public sealed class TrainingSession
         public List<ShardRange> OpenNodes { get; } = [.. nodes];
 
         public List<int> Holders { get; } = [];
-
-        public bool IsLate { get; set; }
 
         /// <summary>From the first open node to the last: nodes counted in between are computed again and answered as duplicates.</summary>
         public ShardRange Remaining() => new(OpenNodes[0].Start, OpenNodes[^1].End);

@@ -43,7 +43,8 @@ public sealed class SamplerTests
             var batches = Enumerable.Range(0, 2 * steps).Select(step => Sampler.Batch(step, sampleCount, batchSize)).ToArray();
             var visited = batches.SelectMany(batch =>
                 Enumerable.Range(batch.First, batch.Count).Select(position => (batch.Epoch, position)));
-            Assert.Equal([.. from epoch in new[] { 0L, 1L } from position in Enumerable.Range(0, sampleCount) select (epoch, position)], visited);
+            var expected = from epoch in new[] { 0L, 1L } from position in Enumerable.Range(0, sampleCount) select (epoch, position);
+            Assert.Equal(expected, visited);
             Assert.All(batches[..(steps - 1)], batch => Assert.Equal(batchSize, batch.Count));
             Assert.All(batches, batch => Assert.NotEqual(0, batch.Count));
         });

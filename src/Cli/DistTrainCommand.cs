@@ -1,0 +1,152 @@
+using System.CommandLine;
+using DistTrain.Cli.Options;
+using DistTrain.Cli.Runs;
+using DistTrain.Cli.Verbs;
+
+namespace DistTrain.Cli;
+
+/// <summary>The command: finds the verb, reads its options, and says in one message and one number how it ended.</summary>
+public static class DistTrainCommand
+{
+    /// <summary>Everything it can do.</summary>
+    public static IReadOnlyList<Verb> Verbs { get; } =
+    [
+        new TrainVerb(), new EvaluateVerb(), new CompareVerb(), new GradCheckVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(),
+    ];
+
+    /// <summary>Runs one command line.</summary>
+    /// <param name="arguments">Without the program's name.</param>
+    /// <param name="surroundings">The world around.</param>
+    /// <param name="stop">Somebody's wish to end it.</param>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(IReadOnlyList<string> arguments, Surroundings surroundings, StopRequest stop)
+    {
+        var parsed = CreateRoot(surroundings, stop).Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Errors.Count > 0)
+        {
+            return Refuse(parsed, arguments, surroundings);
+        }
+
+        var configuration = new InvocationConfiguration
+        {
+            Output = surroundings.Output,
+            Error = surroundings.Error,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+        };
+        return await parsed.InvokeAsync(configuration).ConfigureAwait(false);
+    }
+
+    private static RootCommand CreateRoot(Surroundings surroundings, StopRequest stop)
+    {
+        var root = new RootCommand("Trains neural networks on many machines, in the same bits as on one.");
+        foreach (var verb in Verbs)
+        {
+            Command parent = root;
+            var words = verb.Name.Split(' ');
+            foreach (var word in words[..^1])
+            {
+                var group = parent.Subcommands.FirstOrDefault(command => command.Name == word);
+                if (group is null)
+                {
+                    group = new Command(word, "Datasets: list, fetch, verify.");
+                    parent.Add(group);
+                }
+
+                parent = group;
+            }
+
+            parent.Add(CreateCommand(verb, words[^1], surroundings, stop));
+        }
+
+        return root;
+    }
+
+    private static Command CreateCommand(Verb verb, string name, Surroundings surroundings, StopRequest stop)
+    {
+        var command = new Command(name, verb.Help);
+        var options = verb.Settings.ToDictionary(setting => setting, setting => setting.CreateOption());
+        foreach (var option in options.Values)
+        {
+            command.Add(option);
+        }
+
+        var argument = verb.ArgumentName is { } argumentName ? new Argument<string>(argumentName) : null;
+        if (argument is not null)
+        {
+            command.Add(argument);
+        }
+
+        command.SetAction((parsed, _) => RunVerbAsync(verb, parsed, options, argument, surroundings, stop));
+        return command;
+    }
+
+    private static async Task<int> RunVerbAsync(
+        Verb verb,
+        ParseResult parsed,
+        Dictionary<Setting, Option<string?>> options,
+        Argument<string>? argument,
+        Surroundings surroundings,
+        StopRequest stop)
+    {
+        var values = SettingValues.Empty;
+        VerbCall? call = null;
+        try
+        {
+            values = SettingValues.Collect(options, parsed, surroundings);
+            call = new VerbCall(values, argument is null ? "" : parsed.GetValue(argument)!, surroundings, stop);
+            return await verb.RunAsync(call).ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // The outermost frame: every exception becomes a message and an exit code.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            var failure = Failure.Of(e, call ?? new VerbCall(values, "", surroundings, stop));
+            return Report(failure, surroundings, IsJson(parsed.Tokens.Select(token => token.Value), surroundings));
+        }
+    }
+
+    private static int Refuse(ParseResult parsed, IReadOnlyList<string> arguments, Surroundings surroundings)
+    {
+        var command = parsed.CommandResult.Command;
+        var known = command.Options.Select(option => option.Name).Concat(command.Subcommands.Select(verb => verb.Name)).ToList();
+        var messages = parsed.Errors.Select(error => error.Message).ToList();
+        if (parsed.UnmatchedTokens is [var unmatched, ..])
+        {
+            messages = [$"'{unmatched}' is no {(unmatched.StartsWith('-') ? "option" : "argument")} here.{NearestName.Suggestion(unmatched, known)}"];
+        }
+
+        var path = string.Join(' ', Path(parsed.CommandResult));
+        var reason = string.Join(' ', messages.Distinct()) + $" 'disttrain{path} --help' lists what there is.";
+        return Report(new Failure(reason, ExitCode.WrongUse), surroundings, IsJson(arguments, surroundings));
+
+        static IEnumerable<string> Path(System.CommandLine.Parsing.CommandResult result) =>
+            result.Parent is System.CommandLine.Parsing.CommandResult parent ? [.. Path(parent), " " + result.Command.Name] : [];
+    }
+
+    private static int Report(Failure failure, Surroundings surroundings, bool json)
+    {
+        if (json)
+        {
+            surroundings.Output.WriteLine(new Failed(failure.Reason, failure.ExitCode).ToJson());
+            surroundings.Output.Flush();
+        }
+
+        surroundings.Error.WriteLine($"disttrain: {failure.Reason}");
+        return failure.ExitCode;
+    }
+
+    /// <summary>Whether the caller reads JSON, as far as can be told from a command line that may be wrong.</summary>
+    private static bool IsJson(IEnumerable<string> arguments, Surroundings surroundings)
+    {
+        try
+        {
+            return arguments.Contains(CommonOptions.Json.Name)
+                || (surroundings.Variable(CommonOptions.Json.Variable) is { Length: > 0 } text && CommonOptions.Json.Read(text, ""));
+        }
+        catch (Core.InvalidInputException)
+        {
+            return false;
+        }
+    }
+}

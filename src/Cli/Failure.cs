@@ -1,0 +1,25 @@
+using DistTrain.Cli.Verbs;
+using DistTrain.Core;
+using DistTrain.Core.Training;
+
+namespace DistTrain.Cli;
+
+/// <summary>An exception in the user's terms.</summary>
+/// <param name="Reason">What was wrong, where, and what to do; one message, no stack trace.</param>
+/// <param name="ExitCode">What the process ends with.</param>
+public sealed record Failure(string Reason, int ExitCode)
+{
+    /// <summary>Translates an exception.</summary>
+    public static Failure Of(Exception exception, VerbCall call) => exception switch
+    {
+        OperationCanceledException when call.Stop.ExitCode != 0 => new(
+            $"Stopped by {(call.Stop.ExitCode == Cli.ExitCode.Interrupted ? "SIGINT" : "SIGTERM")} before the end.", call.Stop.ExitCode),
+        InvalidInputException => new(exception.Message, Cli.ExitCode.WrongUse),
+        TrainingFailedException => new(exception.Message, Cli.ExitCode.Failed),
+        ChildFailedException child => new(child.Message, child.ExitCode),
+        _ => new(
+            $"Something unforeseen went wrong: {exception.GetType().Name}: {exception.Message.ReplaceLineEndings(" ")}"
+            + (call.LogPath is { } path ? $" The details are in {path}." : ""),
+            Cli.ExitCode.Failed),
+    };
+}

@@ -1,0 +1,179 @@
+using System.Globalization;
+using System.Net;
+using DistTrain.Core.Data;
+using DistTrain.Core.Models;
+using DistTrain.Core.Optimizers;
+using DistTrain.Core.Training;
+
+namespace DistTrain.Cli.Options;
+
+/// <summary>Every option of the command, once: name, range, default and help.</summary>
+public static class CommonOptions
+{
+    /// <summary>Passes over the training set when nothing says how long.</summary>
+    public const int DefaultEpochs = 5;
+
+    /// <summary>Samples per step.</summary>
+    public const int DefaultBatchSize = 100;
+
+    /// <summary>Shards per step: a constant, never derived from workers, threads or hardware.</summary>
+    public const int DefaultShards = 8;
+
+    /// <summary>Seed of a run that names none.</summary>
+    public const ulong DefaultSeed = 1;
+
+    /// <summary>Port of a coordinator started by hand.</summary>
+    public const int DefaultPort = 29500;
+
+    /// <summary>The network of a run that names none.</summary>
+    public const string DefaultModel = "two-layer";
+
+    /// <summary>The optimizer of a run that names none.</summary>
+    public const string DefaultOptimizer = "momentum";
+
+    /// <summary>The model that takes the options <see cref="Hidden"/>, <see cref="Activation"/> and <see cref="Initializer"/>.</summary>
+    public const string MultiLayer = "multi-layer";
+
+    private const int MostWorkers = 1024;
+    private const int MostThreads = 1024;
+    private const int MostUnits = 1 << 20;
+
+    /// <summary>How long to wait for workers, or for the coordinator.</summary>
+    public static readonly TimeSpan DefaultStartTimeout = TimeSpan.FromSeconds(60);
+
+    /// <summary>--model</summary>
+    public static readonly Setting<string> Model = new(
+        "--model", "NAME|FILE.json", $"Network: {string.Join(", ", ModelCatalog.Names)}, or a ModelSpec file. Default {DefaultModel}.", ReadModel);
+
+    /// <summary>--hidden</summary>
+    public static readonly Setting<IReadOnlyList<int>> Hidden = Settings.Counts(
+        "--hidden", $"Units of each hidden layer of {MultiLayer}. Default 100,100,100.", 1, MostUnits);
+
+    /// <summary>--activation</summary>
+    public static readonly Setting<string> Activation = Settings.Name(
+        "--activation", $"Between the layers of {MultiLayer}: relu, sigmoid, tanh. Default relu.", ["relu", "sigmoid", "tanh"]);
+
+    /// <summary>--initializer</summary>
+    public static readonly Setting<string> Initializer = Settings.Name(
+        "--initializer", $"Initial weights of {MultiLayer}: he, xavier, gaussian. Default he.", ["he", "xavier", "gaussian"]);
+
+    /// <summary>--dataset</summary>
+    public static readonly Setting<string> Dataset = Settings.Name(
+        "--dataset",
+        $"Dataset: {string.Join(", ", DatasetCatalog.All.Select(entry => entry.Name))}. Default mnist, or synthetic digits if it cannot be had.",
+        [.. DatasetCatalog.All.Select(entry => entry.Name)]);
+
+    /// <summary>--data</summary>
+    public static readonly Setting<string> Data = Settings.Text(
+        "--data", "DIR", "Directory of the datasets (DIR/mnist/…). Default: the user's cache, filled by download.");
+
+    /// <summary>--epochs</summary>
+    public static readonly Setting<int> Epochs = Settings.Count("--epochs", $"Passes over the training set, at least 1. Default {DefaultEpochs}.", 1);
+
+    /// <summary>--steps</summary>
+    public static readonly Setting<long> Steps = Settings.Integer("--steps", "Optimizer updates, at least 1, instead of --epochs.", 1);
+
+    /// <summary>--batch-size</summary>
+    public static readonly Setting<int> BatchSize = Settings.Count(
+        "--batch-size", $"Samples per step over all workers, at least 1. Default {DefaultBatchSize}.", 1);
+
+    /// <summary>--optimizer</summary>
+    public static readonly Setting<string> Optimizer = Settings.Name(
+        "--optimizer", $"Update rule: {string.Join(", ", OptimizerSpec.Names)}. Default {DefaultOptimizer}.", OptimizerSpec.Names);
+
+    /// <summary>--lr</summary>
+    public static readonly Setting<double> LearningRate = Settings.Number(
+        "--lr", $"Learning rate, above 0. Default {LearningRates()}.", x => x > 0, "above 0");
+
+    /// <summary>--momentum</summary>
+    public static readonly Setting<double> Momentum = Decay("--momentum", "Of momentum and nesterov, in [0, 1). Default 0.9.");
+
+    /// <summary>--alpha</summary>
+    public static readonly Setting<double> Alpha = Decay("--alpha", "Smoothing of rmsprop, in [0, 1). Default 0.99.");
+
+    /// <summary>--beta1</summary>
+    public static readonly Setting<double> Beta1 = Decay("--beta1", "First moment's decay of adam, in [0, 1). Default 0.9.");
+
+    /// <summary>--beta2</summary>
+    public static readonly Setting<double> Beta2 = Decay("--beta2", "Second moment's decay of adam, in [0, 1). Default 0.999.");
+
+    /// <summary>--epsilon</summary>
+    public static readonly Setting<double> Epsilon = Settings.Number(
+        "--epsilon", "Added to the root in adagrad, rmsprop and adam, at least 0. Default 1e-8, adagrad 1e-10.", x => x >= 0, "of at least 0");
+
+    /// <summary>--seed</summary>
+    public static readonly Setting<ulong> Seed = new(
+        "--seed", "N", $"Of every random number in the run. Default {DefaultSeed}.", text =>
+        ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed)
+            ? seed
+            : throw new FormatException($"a whole number from 0 to {ulong.MaxValue}."));
+
+    /// <summary>--shards</summary>
+    public static readonly Setting<int> Shards = Settings.Count(
+        "--shards", $"Shards per step, 1 to {RunSpec.MaximumShardCount}; as many workers can share a step. Default {DefaultShards}.", 1, RunSpec.MaximumShardCount);
+
+    /// <summary>--workers</summary>
+    public static readonly Setting<int> Workers = Settings.Count(
+        "--workers", "Worker processes to start; 0 trains in this process. Default 0.", 0, MostWorkers);
+
+    /// <summary>--workers of a coordinator</summary>
+    public static readonly Setting<int> WorkersToStart = Settings.Count(
+        "--workers", "Workers to wait for before the first step, at least 1. Default 1.", 1, MostWorkers);
+
+    /// <summary>--workers of a comparison</summary>
+    public static readonly Setting<IReadOnlyList<int>> WorkerCounts = Settings.Counts(
+        "--workers", "Worker counts to compare. Default 0,1,2.", 0, MostWorkers);
+
+    /// <summary>--threads</summary>
+    public static readonly Setting<int> Threads = Settings.Count(
+        "--threads", "Compute threads of each process, at least 1. Default all cores without workers, max(1, cores ÷ N) for each of N.", 1, MostThreads);
+
+    /// <summary>--out</summary>
+    public static readonly Setting<string> Out = Settings.Text(
+        "--out", "DIR", "Run directory, new or empty. Default ./runs/<UTC time>-<spec hash>.");
+
+    /// <summary>--config</summary>
+    public static readonly Setting<string> Config = Settings.Text(
+        "--config", "FILE", "JSON file with values for options that are not given; a run's run.json repeats it.");
+
+    /// <summary>--start-timeout</summary>
+    public static readonly Setting<TimeSpan> StartTimeout = Settings.Seconds(
+        "--start-timeout", $"Seconds to wait for workers, or for the coordinator. Default {DefaultStartTimeout.TotalSeconds}.");
+
+    /// <summary>--json</summary>
+    public static readonly Setting<bool> Json = Settings.Flag("--json", "One JSON object per line on standard output, nothing else there.");
+
+    /// <summary>--listen</summary>
+    public static readonly Setting<DnsEndPoint> Listen = Settings.Address(
+        "--listen", $"Address to serve workers on; port 0 takes a free one. Default 127.0.0.1:{DefaultPort}.");
+
+    /// <summary>--insecure</summary>
+    public static readonly Setting<bool> Insecure = Settings.Flag(
+        "--insecure", "Serve beyond this machine without credentials: anybody who reaches the port can join.");
+
+    /// <summary>--coordinator</summary>
+    public static readonly Setting<DnsEndPoint> Coordinator = Settings.Address(
+        "--coordinator", $"Address of the coordinator. Default 127.0.0.1:{DefaultPort}.");
+
+    /// <summary>--end-with-input, which <c>train</c> passes to the workers it starts</summary>
+    public static readonly Setting<bool> EndWithInput = Settings.Flag("--end-with-input", "End when standard input is closed.", hidden: true);
+
+    /// <summary>What makes up a RunSpec, and where its data is.</summary>
+    public static readonly IReadOnlyList<Setting> OfRun =
+    [
+        Model, Hidden, Activation, Initializer, Dataset, Data, Epochs, Steps, BatchSize, Optimizer, LearningRate, Momentum, Alpha, Beta1, Beta2,
+        Epsilon, Seed, Shards,
+    ];
+
+    private static Setting<double> Decay(string name, string help) => Settings.Number(name, help, x => x is >= 0 and < 1, "of at least 0 and below 1");
+
+    private static string LearningRates() => string.Join(", ", OptimizerSpec.Names
+        .GroupBy(OptimizerSpec.DefaultLearningRate)
+        .Select(group => FormattableString.Invariant($"{group.Key} for {string.Join("/", group)}")));
+
+    private static string ReadModel(string text) =>
+        text.EndsWith(".json", StringComparison.OrdinalIgnoreCase) || ModelCatalog.Names.Contains(text)
+            ? text
+            : throw new FormatException(
+                $"one of: {string.Join(", ", ModelCatalog.Names)}; or the path of a ModelSpec file (*.json).{NearestName.Suggestion(text, ModelCatalog.Names)}");
+}

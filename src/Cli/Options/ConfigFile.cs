@@ -1,0 +1,225 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using DistTrain.Core;
+using DistTrain.Core.Formats;
+using DistTrain.Core.Models;
+using DistTrain.Core.Optimizers;
+using DistTrain.Core.Training;
+
+namespace DistTrain.Cli.Options;
+
+/// <summary>
+/// A configuration file: a JSON object whose members are options without dashes (<c>batchSize</c>, <c>lr</c>, <c>workers</c> …).
+/// <c>model</c>, <c>dataset</c> and <c>optimizer</c> may be a name or a whole specification, so a run's <c>run.json</c> is one.
+/// Comments and trailing commas are allowed; an unknown member is an error.
+/// </summary>
+public sealed class ConfigFile
+{
+    private const string ShardCountInSpec = "shardCount";
+    private const string NumericsRevisionInSpec = "numericsRevision";
+    private const int MaximumBytes = 1 << 20;
+
+    private static readonly Setting[] Allowed =
+    [
+        .. CommonOptions.OfRun, CommonOptions.Workers, CommonOptions.Threads, CommonOptions.Out, CommonOptions.StartTimeout, CommonOptions.Json,
+        CommonOptions.Listen, CommonOptions.Insecure, CommonOptions.Coordinator,
+    ];
+
+    private readonly Dictionary<string, (string Text, int Line)> _values = new(StringComparer.Ordinal);
+
+    private ConfigFile(string path) => Path = path;
+
+    /// <summary>Where it lies.</summary>
+    public string Path { get; }
+
+    /// <summary>Texts by option key, with the line each stands in.</summary>
+    public IReadOnlyDictionary<string, (string Text, int Line)> Values => _values;
+
+    /// <summary>A model written out; null if the file names one, or none.</summary>
+    public ModelSpec? Model { get; private set; }
+
+    /// <summary>A dataset with its digest; null if the file names one, or none.</summary>
+    public DatasetSpec? Dataset { get; private set; }
+
+    /// <summary>The contract of bits that the run was made under; null if the file does not say.</summary>
+    public int? NumericsRevision { get; private set; }
+
+    /// <summary>Reads a file.</summary>
+    /// <exception cref="InvalidInputException">It is missing or malformed; the message names file, line and reason.</exception>
+    public static ConfigFile Read(string path)
+    {
+        try
+        {
+            if (new FileInfo(path) is { Exists: true, Length: > MaximumBytes } file)
+            {
+                throw new InvalidInputException($"{path} has {file.Length} bytes; a configuration has at most {MaximumBytes}.");
+            }
+
+            return Parse(File.ReadAllBytes(path), path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidInputException($"The configuration file {path} cannot be read: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Reads the bytes of a file.</summary>
+    /// <inheritdoc cref="Read"/>
+    public static ConfigFile Parse(ReadOnlySpan<byte> json, string path)
+    {
+        if (json.StartsWith(Encoding.UTF8.Preamble))
+        {
+            json = json[Encoding.UTF8.Preamble.Length..];
+        }
+
+        var file = new ConfigFile(path);
+        var options = new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, MaxDepth = SpecJson.Options.MaxDepth };
+        var reader = new Utf8JsonReader(json, options);
+        var line = 1;
+        try
+        {
+            reader.Read();
+            if (reader.TokenType != JsonTokenType.StartObject)
+            {
+                throw new JsonException("it must be an object: { … }.");
+            }
+
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var member = reader.GetString()!;
+                line = LineOf(json, reader.TokenStartIndex);
+                if (file._values.ContainsKey(member))
+                {
+                    throw new JsonException($"'{member}' stands there twice.");
+                }
+
+                reader.Read();
+                line = LineOf(json, reader.TokenStartIndex);
+                file.ReadMember(member, ref reader, json, line);
+            }
+
+            while (reader.Read())
+            {
+            }
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException)
+        {
+            // A nested reader counts its lines from the member's value on; the outer one from the file's start.
+            var at = e is JsonException { LineNumber: { } inner } ? e.Data.Contains(Nested) ? line + (int)inner : (int)inner + 1 : line;
+            throw new InvalidInputException($"{path} (line {at}): {Reason(e)}", e);
+        }
+
+        return file;
+    }
+
+    private const string Nested = "nested";
+
+    private void ReadMember(string member, ref Utf8JsonReader reader, ReadOnlySpan<byte> json, int line)
+    {
+        if (reader.TokenType == JsonTokenType.Null)
+        {
+            return;
+        }
+
+        if (reader.TokenType == JsonTokenType.StartObject)
+        {
+            ReadSpecification(member, ref reader, line);
+            return;
+        }
+
+        if (member == NumericsRevisionInSpec)
+        {
+            NumericsRevision = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var revision)
+                ? revision
+                : throw new JsonException($"{member} must be a whole number.");
+            return;
+        }
+
+        var setting = Array.Find(Allowed, candidate => candidate.Key == (member == ShardCountInSpec ? CommonOptions.Shards.Key : member))
+            ?? throw new JsonException($"unknown member '{member}'.{NearestName.Suggestion(member, Allowed.Select(candidate => candidate.Key))} "
+                + $"Known members: {string.Join(", ", Allowed.Select(candidate => candidate.Key))}.");
+        _values.Add(setting.Key, (ReadText(member, ref reader, json), line));
+    }
+
+    private static string ReadText(string member, ref Utf8JsonReader reader, ReadOnlySpan<byte> json)
+    {
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.String:
+                return reader.GetString()!;
+            case JsonTokenType.Number:
+                return Encoding.UTF8.GetString(reader.ValueSpan);
+            case JsonTokenType.True or JsonTokenType.False:
+                return reader.GetBoolean() ? "true" : "false";
+            default:
+                var parts = new List<string>();
+                while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+                {
+                    parts.Add(reader.TokenType is JsonTokenType.String or JsonTokenType.Number
+                        ? ReadText(member, ref reader, json)
+                        : throw new JsonException($"{member} must be a list of plain values."));
+                }
+
+                return string.Join(',', parts);
+        }
+    }
+
+    private void ReadSpecification(string member, ref Utf8JsonReader reader, int line)
+    {
+        switch (member)
+        {
+            case "model":
+                Model = Deserialize<ModelSpec>(ref reader);
+                _values.Add(member, (Model.Name, line));
+                break;
+            case "dataset":
+                Dataset = Deserialize<DatasetSpec>(ref reader);
+                _values.Add(member, (Dataset.Name, line));
+                break;
+            case "optimizer":
+                var optimizer = Deserialize<OptimizerSpec>(ref reader);
+                _values.Add(member, (optimizer.Name, line));
+                Add(CommonOptions.LearningRate, optimizer.LearningRate);
+                Add(CommonOptions.Momentum, optimizer.Momentum);
+                Add(CommonOptions.Alpha, optimizer.Alpha);
+                Add(CommonOptions.Beta1, optimizer.Beta1);
+                Add(CommonOptions.Beta2, optimizer.Beta2);
+                Add(CommonOptions.Epsilon, optimizer.Epsilon);
+                break;
+            default:
+                throw new JsonException($"'{member}' cannot be an object.");
+        }
+
+        void Add(Setting setting, double? value)
+        {
+            if (value is { } number && !_values.TryAdd(setting.Key, (number.ToString("R", CultureInfo.InvariantCulture), line)))
+            {
+                throw new JsonException($"'{setting.Key}' stands beside an optimizer that says it too.");
+            }
+        }
+    }
+
+    private static T Deserialize<T>(ref Utf8JsonReader reader)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(ref reader, SpecJson.Options)!;
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException)
+        {
+            e.Data[Nested] = true;
+            throw;
+        }
+    }
+
+    private static int LineOf(ReadOnlySpan<byte> json, long index) => json[..(int)index].Count((byte)'\n') + 1;
+
+    /// <summary>The reason without the serializer's own "Path … LineNumber …".</summary>
+    private static string Reason(Exception e)
+    {
+        var end = e.Message.IndexOf(" Path: ", StringComparison.Ordinal);
+        end = end < 0 ? e.Message.IndexOf(" LineNumber: ", StringComparison.Ordinal) : end;
+        return end < 0 ? e.Message : e.Message[..end];
+    }
+}

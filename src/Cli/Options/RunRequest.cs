@@ -1,0 +1,165 @@
+using DistTrain.Core;
+using DistTrain.Core.Data;
+using DistTrain.Core.Formats;
+using DistTrain.Core.Layers;
+using DistTrain.Core.Models;
+using DistTrain.Core.Optimizers;
+using DistTrain.Core.Training;
+
+namespace DistTrain.Cli.Options;
+
+/// <summary>The run that the options ask for, checked before any data is loaded.</summary>
+public sealed record RunRequest
+{
+    private static readonly int[] DefaultHidden = [100, 100, 100];
+
+    /// <summary>The network.</summary>
+    public required ModelSpec Model { get; init; }
+
+    /// <summary>How it learns.</summary>
+    public required OptimizerSpec Optimizer { get; init; }
+
+    /// <summary>How long, or null if <see cref="Steps"/> says it.</summary>
+    public required int? Epochs { get; init; }
+
+    /// <summary>How long, or null if <see cref="Epochs"/> says it.</summary>
+    public required long? Steps { get; init; }
+
+    /// <summary>Samples per step.</summary>
+    public required int BatchSize { get; init; }
+
+    /// <summary>Shards per step.</summary>
+    public required int Shards { get; init; }
+
+    /// <summary>Of every random number.</summary>
+    public required ulong Seed { get; init; }
+
+    /// <summary>The dataset asked for, or null for the default one.</summary>
+    public required string? DatasetName { get; init; }
+
+    /// <summary>Where to look for it, as an absolute path, or null.</summary>
+    public required string? DataDirectory { get; init; }
+
+    /// <summary>The data a repeated run was made with, or null.</summary>
+    public DatasetSpec? ExpectedDataset { get; init; }
+
+    /// <summary>The contract of bits a repeated run was made under.</summary>
+    public int NumericsRevision { get; init; } = RunSpec.CurrentNumericsRevision;
+
+    /// <summary>Reads and checks the options.</summary>
+    /// <exception cref="InvalidInputException">One of them cannot be used, or two contradict each other.</exception>
+    public static RunRequest From(SettingValues values, Surroundings surroundings)
+    {
+        var (epochs, steps) = ReadDuration(values);
+        var datasetIsFromFile = values.Origin(CommonOptions.Dataset) == SettingOrigin.ConfigFile;
+        var request = new RunRequest
+        {
+            Model = ReadModel(values, surroundings),
+            Optimizer = ReadOptimizer(values),
+            Epochs = epochs,
+            Steps = steps,
+            BatchSize = values.Get(CommonOptions.BatchSize, CommonOptions.DefaultBatchSize),
+            Shards = values.Get(CommonOptions.Shards, CommonOptions.DefaultShards),
+            Seed = values.Get(CommonOptions.Seed, CommonOptions.DefaultSeed),
+            DatasetName = values.FindText(CommonOptions.Dataset),
+            DataDirectory = values.FindText(CommonOptions.Data) is { } directory ? surroundings.Resolve(directory) : null,
+            ExpectedDataset = datasetIsFromFile ? values.File?.Dataset : null,
+            NumericsRevision = values.File?.NumericsRevision ?? RunSpec.CurrentNumericsRevision,
+        };
+        request.Optimizer.Validate();
+        return request;
+    }
+
+    /// <summary>The network that <c>--model</c> and its companions describe.</summary>
+    /// <exception cref="InvalidInputException">There is no such network.</exception>
+    public static ModelSpec ReadModel(SettingValues values, Surroundings surroundings)
+    {
+        var (model, name) = values.Origin(CommonOptions.Model) == SettingOrigin.ConfigFile && values.File?.Model is { } written
+            ? (written, written.Name)
+            : (null, values.Get(CommonOptions.Model, CommonOptions.DefaultModel));
+        if (model is null && name == CommonOptions.MultiLayer)
+        {
+            return ModelCatalog.MultiLayer(
+                name,
+                values.Get(CommonOptions.Hidden, DefaultHidden),
+                values.Get(CommonOptions.Activation, "relu") switch { "sigmoid" => new SigmoidSpec(), "tanh" => new TanhSpec(), _ => new ReluSpec() },
+                Enum.Parse<InitializerKind>(values.Get(CommonOptions.Initializer, "he"), ignoreCase: true));
+        }
+
+        foreach (var setting in (ReadOnlySpan<Setting>)[CommonOptions.Hidden, CommonOptions.Activation, CommonOptions.Initializer])
+        {
+            // What a variable or a file says for every run may not concern this one; what the command line says was meant.
+            if (values.Origin(setting) == SettingOrigin.CommandLine)
+            {
+                throw new InvalidInputException($"{setting.Name} goes with --model {CommonOptions.MultiLayer}; the model is {name}.");
+            }
+        }
+
+        return model ?? (name.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? ReadModelFile(surroundings.Resolve(name)) : ModelCatalog.Get(name));
+    }
+
+    /// <summary>The run's specification, now that its data is there.</summary>
+    /// <exception cref="InvalidInputException">The data is not what the run was made with, or the model does not fit it.</exception>
+    public RunSpec ToSpec(Dataset dataset)
+    {
+        if (ExpectedDataset is { } expected && expected.Digest != dataset.Digest)
+        {
+            throw new InvalidInputException(
+                $"The configuration's run was made with dataset {expected.Name} of digest {expected.Digest}, but here {dataset.Name} has {dataset.Digest}. "
+                + "Name the right data with --data DIR, or choose this data on purpose with --dataset.");
+        }
+
+        var data = new DatasetSpec(
+            dataset.Name, dataset.Digest, dataset.Train.Count, dataset.Test.Count, dataset.Train.ImageSize, dataset.Train.ClassCount);
+        var spec = new RunSpec(Model, data, Optimizer, BatchSize, Shards, Seed, Epochs, Steps, NumericsRevision);
+        spec.Validate();
+        return spec;
+    }
+
+    private static (int? Epochs, long? Steps) ReadDuration(SettingValues values)
+    {
+        var (epochsFrom, stepsFrom) = (values.Origin(CommonOptions.Epochs), values.Origin(CommonOptions.Steps));
+        if (epochsFrom == SettingOrigin.Default && stepsFrom == SettingOrigin.Default)
+        {
+            return (CommonOptions.DefaultEpochs, null);
+        }
+
+        if (epochsFrom == stepsFrom)
+        {
+            throw new InvalidInputException(
+                $"{values.Place(CommonOptions.Epochs)} and {values.Place(CommonOptions.Steps)} both say how long to train; give one of the two.");
+        }
+
+        return epochsFrom > stepsFrom ? (values.Find(CommonOptions.Epochs), null) : (null, values.Find(CommonOptions.Steps));
+    }
+
+    private static OptimizerSpec ReadOptimizer(SettingValues values)
+    {
+        var name = values.Get(CommonOptions.Optimizer, CommonOptions.DefaultOptimizer);
+        // Constants in a file belong to the file's optimizer: another one does not inherit them.
+        var fileIsOfAnother = values.File?.Values.TryGetValue(CommonOptions.Optimizer.Key, out var inFile) == true && inFile.Text != name;
+        return new OptimizerSpec(
+            name,
+            Find(CommonOptions.LearningRate) ?? OptimizerSpec.DefaultLearningRate(name),
+            Find(CommonOptions.Momentum),
+            Find(CommonOptions.Alpha),
+            Find(CommonOptions.Beta1),
+            Find(CommonOptions.Beta2),
+            Find(CommonOptions.Epsilon));
+
+        double? Find(Setting<double> setting) =>
+            fileIsOfAnother && values.Origin(setting) == SettingOrigin.ConfigFile ? null : values.Find(setting);
+    }
+
+    private static ModelSpec ReadModelFile(string path)
+    {
+        try
+        {
+            return SpecJson.ReadModel(File.ReadAllText(path), path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidInputException($"The model file {path} cannot be read: {e.Message}", e);
+        }
+    }
+}

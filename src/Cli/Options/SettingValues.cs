@@ -1,0 +1,128 @@
+using System.CommandLine;
+
+namespace DistTrain.Cli.Options;
+
+/// <summary>Where a value comes from, the strongest last.</summary>
+public enum SettingOrigin
+{
+    /// <summary>Nobody said anything.</summary>
+    Default,
+
+    /// <summary>The file that <c>--config</c> names.</summary>
+    ConfigFile,
+
+    /// <summary>A <c>DISTTRAIN_*</c> variable.</summary>
+    Environment,
+
+    /// <summary>The command line.</summary>
+    CommandLine,
+}
+
+/// <summary>The values of a verb's options: command line over environment over configuration file over default.</summary>
+public sealed class SettingValues
+{
+    private readonly Dictionary<Setting, (string Text, SettingOrigin Origin, string Place)> _given = [];
+
+    private SettingValues(ConfigFile? file) => File = file;
+
+    /// <summary>Nothing given.</summary>
+    public static SettingValues Empty { get; } = new(null);
+
+    /// <summary>The configuration file, if <c>--config</c> named one.</summary>
+    public ConfigFile? File { get; }
+
+    /// <summary>Collects what was given.</summary>
+    /// <param name="options">The verb's options as the parser knows them.</param>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="surroundings">For the environment.</param>
+    /// <exception cref="Core.InvalidInputException">The configuration file cannot be used.</exception>
+    public static SettingValues Collect(IReadOnlyDictionary<Setting, Option<string?>> options, ParseResult parsed, Surroundings surroundings)
+    {
+        var commandLine = FromCommandLine(options, parsed);
+        var path = commandLine.GetValueOrDefault(CommonOptions.Config)
+            ?? (options.ContainsKey(CommonOptions.Config) ? FromEnvironment(CommonOptions.Config, surroundings) : null);
+        var values = new SettingValues(path is null ? null : ConfigFile.Read(surroundings.Resolve(path)));
+        foreach (var setting in options.Keys)
+        {
+            if (commandLine.TryGetValue(setting, out var text))
+            {
+                values._given[setting] = (text, SettingOrigin.CommandLine, setting.Name);
+            }
+            else if (FromEnvironment(setting, surroundings) is { } variable)
+            {
+                values._given[setting] = (variable, SettingOrigin.Environment, setting.Variable);
+            }
+        }
+
+        values.TakeFromFile(options.Keys);
+        return values;
+    }
+
+    /// <summary>The same options, and a file's values for all of a run's options that they do not give.</summary>
+    public SettingValues Over(ConfigFile file)
+    {
+        var values = new SettingValues(file);
+        foreach (var (setting, given) in _given)
+        {
+            values._given.Add(setting, given);
+        }
+
+        values.TakeFromFile(CommonOptions.OfRun);
+        return values;
+    }
+
+    /// <summary>Who gave the value.</summary>
+    public SettingOrigin Origin(Setting setting) => _given.TryGetValue(setting, out var given) ? given.Origin : SettingOrigin.Default;
+
+    /// <summary>Whether anybody gave a value.</summary>
+    public bool Has(Setting setting) => _given.ContainsKey(setting);
+
+    /// <summary>The place a value was given at, for messages.</summary>
+    public string Place(Setting setting) => _given.TryGetValue(setting, out var given) ? given.Place : setting.Name;
+
+    /// <summary>The value, or <paramref name="default"/> if none was given.</summary>
+    /// <exception cref="Core.InvalidInputException">What was given is no such value.</exception>
+    public T Get<T>(Setting<T> setting, T @default) => _given.TryGetValue(setting, out var given) ? setting.Read(given.Text, given.Place) : @default;
+
+    /// <summary>The value, or null if none was given.</summary>
+    /// <exception cref="Core.InvalidInputException">What was given is no such value.</exception>
+    public T? Find<T>(Setting<T> setting)
+        where T : struct => _given.TryGetValue(setting, out var given) ? setting.Read(given.Text, given.Place) : null;
+
+    /// <inheritdoc cref="Find{T}(Setting{T})"/>
+    public string? FindText(Setting<string> setting) => _given.TryGetValue(setting, out var given) ? setting.Read(given.Text, given.Place) : null;
+
+    /// <summary>What the command line said, as arguments again, but for some.</summary>
+    public IEnumerable<string> CommandLine(params IReadOnlyCollection<Setting> without) => _given
+        .Where(pair => pair.Value.Origin == SettingOrigin.CommandLine && !without.Contains(pair.Key))
+        .SelectMany(pair => pair.Key.IsFlag ? [pair.Key.Name] : new[] { pair.Key.Name, pair.Value.Text });
+
+    private void TakeFromFile(IEnumerable<Setting> settings)
+    {
+        foreach (var setting in settings)
+        {
+            if (File?.Values.TryGetValue(setting.Key, out var value) == true && !_given.ContainsKey(setting))
+            {
+                _given.Add(setting, (value.Text, SettingOrigin.ConfigFile, $"{File.Path} (line {value.Line}): {setting.Key}"));
+            }
+        }
+    }
+
+    private static Dictionary<Setting, string> FromCommandLine(IReadOnlyDictionary<Setting, Option<string?>> options, ParseResult parsed)
+    {
+        var result = new Dictionary<Setting, string>();
+        foreach (var (setting, option) in options)
+        {
+            if (parsed.GetResult(option) is { Implicit: false } given)
+            {
+                result[setting] = string.Concat(given.Tokens.Select(token => token.Value));
+            }
+        }
+
+        return result;
+    }
+
+    /// <summary>An empty variable counts as not set.</summary>
+    private static string? FromEnvironment(Setting setting, Surroundings surroundings) =>
+        !setting.IsHidden && surroundings.Variable(setting.Variable) is { Length: > 0 } text ? text : null;
+}

@@ -1,0 +1,105 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using DistTrain.Core;
+using DistTrain.Core.Formats;
+using DistTrain.Core.Tensors;
+using DistTrain.Core.Training;
+
+namespace DistTrain.Cli.Runs;
+
+/// <summary>Where a run leaves its files. Each is there whole or not at all, but for those that grow by lines.</summary>
+public sealed class RunDirectory
+{
+    /// <summary>What <c>--config</c> reads back to repeat the run.</summary>
+    public const string RunFileName = "run.json";
+
+    /// <summary>The trained parameters.</summary>
+    public const string ParametersFileName = "parameters.safetensors";
+
+    private const int HashCharacters = 8;
+
+    private RunDirectory(string path) => FullPath = path;
+
+    /// <summary>The directory.</summary>
+    public string FullPath { get; }
+
+    /// <summary>One JSON object per line: what <c>--json</c> prints.</summary>
+    public string MetricsPath => Path.Combine(FullPath, "metrics.jsonl");
+
+    /// <summary>The log.</summary>
+    public string LogPath => Path.Combine(FullPath, "log");
+
+    /// <summary>See <see cref="RunFileName"/>.</summary>
+    public string RunPath => Path.Combine(FullPath, RunFileName);
+
+    /// <summary>See <see cref="ParametersFileName"/>.</summary>
+    public string ParametersPath => Path.Combine(FullPath, ParametersFileName);
+
+    /// <summary>What a worker process of this run writes to its standard error.</summary>
+    public string WorkerLogPath(int number) => Path.Combine(FullPath, FormattableString.Invariant($"worker-{number}.log"));
+
+    /// <summary>The first hexadecimal digits of the specification's SHA-256: part of the default name.</summary>
+    public static string ShortHash(RunSpec spec) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(SpecJson.Write(spec, indented: false))))[..HashCharacters];
+
+    /// <summary><c>./runs/yyyyMMdd-HHmmss-hash</c></summary>
+    public static string DefaultPath(RunSpec spec, Surroundings surroundings) => surroundings.Resolve(Path.Combine(
+        "runs", surroundings.Time.GetUtcNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture) + "-" + ShortHash(spec)));
+
+    /// <summary>Finds out early, before data is loaded, whether a run could begin here; changes nothing.</summary>
+    /// <exception cref="InvalidInputException">There is a file of that name, or files in the directory.</exception>
+    public static void RequireUsable(string path)
+    {
+        if (File.Exists(path))
+        {
+            throw new InvalidInputException($"{path} is a file; --out needs a directory, new or empty.");
+        }
+
+        if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).FirstOrDefault() is { } entry)
+        {
+            throw new InvalidInputException(
+                $"The run directory {path} is not empty: it holds {Path.GetFileName(entry)}. Nothing was changed; give --out a new or an empty directory.");
+        }
+    }
+
+    /// <summary>Makes the directory.</summary>
+    /// <exception cref="InvalidInputException">It is not empty, or cannot be made.</exception>
+    public static RunDirectory Create(string path)
+    {
+        RequireUsable(path);
+        try
+        {
+            return new RunDirectory(Directory.CreateDirectory(path).FullName);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidInputException($"The run directory {path} cannot be made: {e.Message}", e);
+        }
+    }
+
+    /// <summary>A finished run's directory.</summary>
+    /// <exception cref="InvalidInputException">It is missing.</exception>
+    public static RunDirectory Open(string path) => Directory.Exists(path)
+        ? new RunDirectory(path)
+        : throw new InvalidInputException($"There is no run directory {path}. 'disttrain train' prints where it puts its runs.");
+
+    /// <summary>Writes the specification, and where the data was asked for.</summary>
+    public void WriteRun(RunSpec spec, string? dataDirectory)
+    {
+        var run = JsonSerializer.SerializeToNode(spec, SpecJson.Options)!.AsObject();
+        if (dataDirectory is not null)
+        {
+            run["data"] = dataDirectory;
+        }
+
+        var text = run.ToJsonString(SpecJson.Options) + "\n";
+        DurableFile.Write(RunPath, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
+    }
+
+    /// <summary>Writes the parameters under PyTorch's names and in its layouts.</summary>
+    public void WriteParameters(ParameterSet parameters) => DurableFile.Write(
+        ParametersPath, stream => SafeTensors.Write(stream, parameters.Layout, parameters.Values, new Dictionary<string, string> { ["format"] = "pt" }));
+}

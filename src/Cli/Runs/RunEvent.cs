@@ -1,0 +1,129 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace DistTrain.Cli.Runs;
+
+/// <summary>
+/// What a run tells: a line of <c>--json</c> and of <c>metrics.jsonl</c>, and what the views for people show. Numbers that are not finite
+/// are null.
+/// </summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "event")]
+[JsonDerivedType(typeof(Started), "started")]
+[JsonDerivedType(typeof(Progress), "progress")]
+[JsonDerivedType(typeof(EpochDone), "epoch")]
+[JsonDerivedType(typeof(WorkerChanged), "worker")]
+[JsonDerivedType(typeof(Failed), "failed")]
+[JsonDerivedType(typeof(Completed), "completed")]
+public abstract record RunEvent
+{
+    /// <summary>The line, without its end.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, RunEventJson.Readable.RunEvent);
+
+    /// <summary>The event that a line says, or null if it is another line.</summary>
+    public static RunEvent? FromJson(string line)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(line, RunEventJson.Readable.RunEvent);
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The number, or null if it is not finite.</summary>
+    public static double? Finite(double? value) => value is { } number && double.IsFinite(number) ? number : null;
+}
+
+/// <summary>The run is about to begin.</summary>
+/// <param name="Run">The run directory.</param>
+/// <param name="Model">The model's name.</param>
+/// <param name="Dataset">The dataset's name.</param>
+/// <param name="Optimizer">The optimizer's name.</param>
+/// <param name="Steps">Of the whole run.</param>
+/// <param name="StepsPerEpoch">In one pass over the training set.</param>
+/// <param name="BatchSize">Samples per step.</param>
+/// <param name="Shards">Per step.</param>
+/// <param name="Seed">Of every random number.</param>
+/// <param name="Workers">Processes that compute; 0 for this one.</param>
+/// <param name="Threads">Of each.</param>
+/// <param name="Address">Where more workers can join; null without a coordinator.</param>
+/// <param name="Version">Of the program.</param>
+/// <param name="NumericsRevision">The contract of bits.</param>
+public sealed record Started(
+    string Run, string Model, string Dataset, string Optimizer, long Steps, int StepsPerEpoch, int BatchSize, int Shards, ulong Seed,
+    int Workers, int Threads, string? Address, string Version, int NumericsRevision) : RunEvent;
+
+/// <summary>How far it is.</summary>
+/// <param name="Step">Steps done.</param>
+/// <param name="Steps">Of the whole run.</param>
+/// <param name="Epoch">The current epoch, from 1.</param>
+/// <param name="TrainLoss">Mean over the steps since the last such event.</param>
+/// <param name="SamplesPerSecond">Since the last such event, inside steps; null before the measurement begins.</param>
+/// <param name="ElapsedSeconds">Since the process began.</param>
+/// <param name="RemainingSeconds">At the speed so far; null if unknown.</param>
+public sealed record Progress(
+    long Step, long Steps, long Epoch, double? TrainLoss, double? SamplesPerSecond, double ElapsedSeconds, double? RemainingSeconds) : RunEvent;
+
+/// <summary>A pass over the training set and the evaluation after it are done.</summary>
+/// <param name="Epoch">From 1.</param>
+/// <param name="Step">Steps done.</param>
+/// <param name="TrainLoss">Mean over the epoch.</param>
+/// <param name="TestLoss">Mean over the test set.</param>
+/// <param name="TestAccuracy">Fraction, 0 to 1.</param>
+/// <param name="SamplesPerSecond">Of the run so far.</param>
+/// <param name="ElapsedSeconds">Since the process began.</param>
+public sealed record EpochDone(
+    long Epoch, long Step, double? TrainLoss, double? TestLoss, double? TestAccuracy, double? SamplesPerSecond, double ElapsedSeconds) : RunEvent;
+
+/// <summary>Something happened to a worker.</summary>
+/// <param name="What">joined, left, lost, refused, reissued (took over somebody's shards), waiting (the run cannot go on), or exited (a process started here).</param>
+/// <param name="Worker">Who; null if it concerns none in particular.</param>
+/// <param name="ProcessId">Its process on its host; null if unknown.</param>
+/// <param name="Reason">In words; null if there is nothing to say.</param>
+/// <param name="Step">Steps done then.</param>
+/// <param name="ElapsedSeconds">Since the process began.</param>
+public sealed record WorkerChanged(string What, string? Worker, int? ProcessId, string? Reason, long Step, double ElapsedSeconds) : RunEvent;
+
+/// <summary>The run, or the command, has ended without a result.</summary>
+/// <param name="Reason">What was wrong, where, and what to do.</param>
+/// <param name="ExitCode">Of the process.</param>
+public sealed record Failed(string Reason, int ExitCode) : RunEvent;
+
+/// <summary>The run is done.</summary>
+/// <param name="Run">The run directory.</param>
+/// <param name="Model">The model's name.</param>
+/// <param name="Dataset">The dataset's name.</param>
+/// <param name="Optimizer">The optimizer's name.</param>
+/// <param name="Steps">Steps done.</param>
+/// <param name="Epochs">Complete passes done.</param>
+/// <param name="TrainLoss">Mean over the last complete epoch, else over all steps.</param>
+/// <param name="TestLoss">Mean over the test set.</param>
+/// <param name="TestAccuracy">Fraction, 0 to 1.</param>
+/// <param name="SamplesPerSecond">As <see cref="ThroughputMeter"/> measures; null if the run was too short.</param>
+/// <param name="ElapsedSeconds">Since the process began.</param>
+/// <param name="Workers">As asked for.</param>
+/// <param name="Threads">Of each process.</param>
+/// <param name="Shards">Per step.</param>
+/// <param name="Seed">Of every random number.</param>
+/// <param name="ResumedFrom">The step it was resumed from; null if it began at 0.</param>
+/// <param name="NumericsRevision">The contract of bits.</param>
+/// <param name="ParametersSha256">The proof: see docs/determinism.md.</param>
+public sealed record Completed(
+    string Run, string Model, string Dataset, string Optimizer, long Steps, long Epochs, double? TrainLoss, double? TestLoss,
+    double? TestAccuracy, double? SamplesPerSecond, double ElapsedSeconds, int Workers, int Threads, int Shards, ulong Seed, long? ResumedFrom,
+    int NumericsRevision, string ParametersSha256) : RunEvent;
+
+/// <summary>Generated, since reflection would cost a short run a tenth of its time.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(RunEvent))]
+internal sealed partial class RunEventJson : JsonSerializerContext
+{
+    /// <summary>With quotes and plus signs as they are: the lines are read by people too, and never become part of a web page.</summary>
+    public static RunEventJson Readable { get; } = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}

@@ -1,0 +1,157 @@
+using DistTrain.Cli.Views;
+using DistTrain.Core.Formats;
+using DistTrain.Core.Training;
+
+namespace DistTrain.Cli.Runs;
+
+/// <summary>Turns what a run does into events for the view and for <c>metrics.jsonl</c>. Events may come from several threads.</summary>
+public sealed class RunReporter : ITrainingObserver, IDisposable
+{
+    private static readonly TimeSpan MetricsInterval = TimeSpan.FromSeconds(2);
+
+    private readonly Lock _gate = new();
+    private readonly RunSpec _spec;
+    private readonly RunDirectory _directory;
+    private readonly IRunView _view;
+    private readonly Surroundings _surroundings;
+    private readonly ThroughputMeter _meter;
+    private readonly StreamWriter _metrics;
+    private readonly int _workers;
+    private readonly int _threads;
+    private long _lastProgress;
+    private long _lastMetrics;
+    private (long Samples, TimeSpan Inside) _before;
+    private double _lossSum;
+    private long _lossCount;
+    private long _stepsDone;
+
+    /// <summary>A reporter for one run.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="directory">Its directory.</param>
+    /// <param name="view">What is shown; it belongs to the caller.</param>
+    /// <param name="surroundings">For the clock.</param>
+    /// <param name="workers">As asked for.</param>
+    /// <param name="threads">Of each process.</param>
+    public RunReporter(RunSpec spec, RunDirectory directory, IRunView view, Surroundings surroundings, int workers, int threads)
+    {
+        (_spec, _directory, _view, _surroundings, _workers, _threads) = (spec, directory, view, surroundings, workers, threads);
+        _meter = new ThroughputMeter(surroundings.Time, spec.TotalSteps);
+        _metrics = new StreamWriter(directory.MetricsPath) { AutoFlush = true, NewLine = "\n" };
+    }
+
+    /// <summary>The run is about to begin.</summary>
+    /// <param name="address">Where workers can join; null without a coordinator.</param>
+    public void Start(string? address)
+    {
+        _lastProgress = _lastMetrics = _surroundings.Time.GetTimestamp();
+        Emit(new Started(
+            _directory.FullPath, _spec.Model.Name, _spec.Dataset.Name, _spec.Optimizer.Name, _spec.TotalSteps, _spec.StepsPerEpoch, _spec.BatchSize,
+            _spec.ShardCount, _spec.Seed, _workers, _threads, address, ProductVersion.Text, _spec.NumericsRevision));
+    }
+
+    /// <inheritdoc/>
+    public void StepDone(long stepsDone, TrainingState state)
+    {
+        var now = _meter.StepDone(stepsDone, Sampler.Batch(stepsDone - 1, _spec.Dataset.TrainCount, _spec.BatchSize).Count);
+        Volatile.Write(ref _stepsDone, stepsDone);
+        _lossSum += state.LastStepLoss;
+        _lossCount++;
+        if (_surroundings.Time.GetElapsedTime(_lastProgress, now) >= _view.Interval)
+        {
+            ReportProgress(stepsDone, now);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void EvaluationStarted(long stepsDone)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void EvaluationDone(long stepsDone, TrainingState state)
+    {
+        if (stepsDone % _spec.StepsPerEpoch == 0)
+        {
+            Emit(new EpochDone(
+                stepsDone / _spec.StepsPerEpoch,
+                stepsDone,
+                RunEvent.Finite(state.TrainLoss),
+                RunEvent.Finite(state.LastEvaluation?.Loss),
+                RunEvent.Finite(state.LastEvaluation?.Accuracy),
+                RunEvent.Finite(_meter.SamplesPerSecond),
+                _surroundings.Elapsed.TotalSeconds));
+        }
+
+        _meter.Resume();
+    }
+
+    /// <summary>Something happened to a worker: see <see cref="WorkerChanged"/>.</summary>
+    public void WorkerChanged(string what, string? worker, int? processId, string? reason) =>
+        Emit(new WorkerChanged(what, worker, processId, reason, Volatile.Read(ref _stepsDone), _surroundings.Elapsed.TotalSeconds));
+
+    /// <summary>The run has failed. The view is told by whoever decides the exit code.</summary>
+    public void Fail(string reason, int exitCode)
+    {
+        lock (_gate)
+        {
+            _metrics.WriteLine(new Failed(reason, exitCode).ToJson());
+        }
+    }
+
+    /// <summary>The run is done and its parameters are written.</summary>
+    public void Complete(TrainingState state) => Emit(new Completed(
+        _directory.FullPath,
+        _spec.Model.Name,
+        _spec.Dataset.Name,
+        _spec.Optimizer.Name,
+        _spec.TotalSteps,
+        _spec.TotalSteps / _spec.StepsPerEpoch,
+        RunEvent.Finite(state.TrainLoss),
+        RunEvent.Finite(state.LastEvaluation?.Loss),
+        RunEvent.Finite(state.LastEvaluation?.Accuracy),
+        RunEvent.Finite(_meter.SamplesPerSecond),
+        _surroundings.Elapsed.TotalSeconds,
+        _workers,
+        _threads,
+        _spec.ShardCount,
+        _spec.Seed,
+        ResumedFrom: null,
+        _spec.NumericsRevision,
+        ParametersHash.Sha256(state.Parameters.Values)));
+
+    /// <inheritdoc/>
+    public void Dispose() => _metrics.Dispose();
+
+    private void ReportProgress(long stepsDone, long now)
+    {
+        var recent = ThroughputMeter.Rate(_meter.Samples - _before.Samples, _meter.Inside - _before.Inside);
+        var remainingSamples = (double)(_spec.TotalSteps - stepsDone) * Math.Min(_spec.BatchSize, _spec.Dataset.TrainCount);
+        var progress = new Progress(
+            stepsDone,
+            _spec.TotalSteps,
+            ((stepsDone - 1) / _spec.StepsPerEpoch) + 1,
+            RunEvent.Finite(_lossSum / _lossCount),
+            RunEvent.Finite(recent),
+            _surroundings.Elapsed.TotalSeconds,
+            RunEvent.Finite(remainingSamples / _meter.SamplesPerSecond));
+        _before = (_meter.Samples, _meter.Inside);
+        _lastProgress = now;
+        (_lossSum, _lossCount) = (0, 0);
+        var isForMetrics = _surroundings.Time.GetElapsedTime(_lastMetrics, now) >= MetricsInterval;
+        _lastMetrics = isForMetrics ? now : _lastMetrics;
+        Emit(progress, isForMetrics);
+    }
+
+    private void Emit(RunEvent happened, bool toMetrics = true)
+    {
+        lock (_gate)
+        {
+            if (toMetrics)
+            {
+                _metrics.WriteLine(happened.ToJson());
+            }
+
+            _view.Show(happened);
+        }
+    }
+}

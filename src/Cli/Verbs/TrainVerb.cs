@@ -1,0 +1,47 @@
+using DistTrain.Cli.Options;
+using DistTrain.Cli.Processes;
+using DistTrain.Cli.Runs;
+using DistTrain.Core.Training;
+
+namespace DistTrain.Cli.Verbs;
+
+/// <summary><c>train</c>: the main job. Without workers in this process, else on processes it starts.</summary>
+public sealed class TrainVerb : Verb
+{
+    /// <inheritdoc/>
+    public override string Name => "train";
+
+    /// <inheritdoc/>
+    public override string Help => "Train a network, in this process or on worker processes; the bits are the same.";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Settings { get; } =
+    [
+        .. CommonOptions.OfRun, CommonOptions.Workers, CommonOptions.Threads, CommonOptions.Out, CommonOptions.Config, CommonOptions.StartTimeout,
+        CommonOptions.Json, CommonOptions.EndWithInput,
+    ];
+
+    /// <inheritdoc/>
+    public override Task<int> RunAsync(VerbCall call)
+    {
+        if (call.Values.Get(CommonOptions.EndWithInput, false))
+        {
+            InputWatch.Start(call.Stop, call.Surroundings.Time);
+        }
+
+        var workers = call.Values.Get(CommonOptions.Workers, 0);
+        var threads = call.Values.Get(CommonOptions.Threads, DefaultThreads(workers, call.Surroundings.Cores));
+        return TrainingRun.RunAsync(call, workers, threads, context => workers == 0
+            ? Task.FromResult(TrainHere(context, threads, call.Stop))
+            : throw new NotSupportedException("workers"));
+    }
+
+    /// <summary>All cores for one process, an equal share for each of several, at least 1.</summary>
+    public static int DefaultThreads(int workers, int cores) => workers == 0 ? cores : Math.Max(1, cores / workers);
+
+    private static TrainingState TrainHere(RunContext context, int threads, StopRequest stop)
+    {
+        context.Reporter.Start(address: null);
+        return Trainer.Run(context.Spec, context.Dataset, threads, context.Reporter, cancellation: stop.Token);
+    }
+}

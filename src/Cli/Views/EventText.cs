@@ -1,0 +1,66 @@
+using System.Globalization;
+using System.Text;
+using DistTrain.Cli.Runs;
+
+namespace DistTrain.Cli.Views;
+
+/// <summary>Events in words, for the views that people read.</summary>
+public static class EventText
+{
+    /// <summary>The event in one line, or a few at begin and end.</summary>
+    public static string Of(RunEvent happened) => happened switch
+    {
+        Started started => Of(started),
+        Progress progress => Invariant($"step {progress.Step:N0} of {progress.Steps:N0}, epoch {progress.Epoch}: ")
+            + Invariant($"loss {Number(progress.TrainLoss, "F4")}, {Number(progress.SamplesPerSecond, "N0")} samples/s, {Remaining(progress)} to go"),
+        EpochDone epoch => Invariant($"epoch {epoch.Epoch}: train loss {Number(epoch.TrainLoss, "F4")}, test loss {Number(epoch.TestLoss, "F4")}, ")
+            + Invariant($"test accuracy {Percent(epoch.TestAccuracy)}, {Number(epoch.SamplesPerSecond, "N0")} samples/s, {epoch.ElapsedSeconds:F1} s"),
+        WorkerChanged worker => $"worker {worker.Worker}".TrimEnd() + $" {worker.What}" + (worker.Reason is null ? "" : $": {worker.Reason}"),
+        Failed failed => failed.Reason,
+        Completed completed => Of(completed),
+        _ => happened.ToString(),
+    };
+
+    /// <summary>How long still, at the speed so far.</summary>
+    public static string Remaining(Progress progress) =>
+        progress.RemainingSeconds is { } seconds ? Invariant($"{TimeSpan.FromSeconds(Math.Ceiling(Math.Min(seconds, 8e6)))}") : "unknown time";
+
+    /// <summary>A number, or n/a.</summary>
+    public static string Number(double? value, string format) => value?.ToString(format, CultureInfo.InvariantCulture) ?? "n/a";
+
+    /// <summary>A fraction in percent, or n/a.</summary>
+    public static string Percent(double? fraction, string format = "F2") => fraction is { } value ? Number(value * 100, format) + " %" : "n/a";
+
+    private static string Of(Started started)
+    {
+        var who = started.Workers == 0
+            ? Invariant($"in this process, {Plural(started.Threads, "thread")}")
+            : Invariant($"on {Plural(started.Workers, "worker")} of {Plural(started.Threads, "thread")}");
+        var text = new StringBuilder()
+            .Append(CultureInfo.InvariantCulture, $"{started.Model} on {started.Dataset}, {started.Optimizer}, batch {started.BatchSize}, ")
+            .Append(CultureInfo.InvariantCulture, $"{started.Steps:N0} steps ({started.StepsPerEpoch:N0} per epoch), {started.Shards} shards, seed {started.Seed}, {who}")
+            .AppendLine()
+            .Append(CultureInfo.InvariantCulture, $"run directory {started.Run}");
+        if (started.Address is { } address)
+        {
+            text.AppendLine().Append(CultureInfo.InvariantCulture, $"more workers can join: disttrain worker --coordinator {address}");
+        }
+
+        return text.ToString();
+    }
+
+    private static string Of(Completed completed) => new StringBuilder()
+        .Append(CultureInfo.InvariantCulture, $"done: {completed.Steps:N0} steps in {completed.ElapsedSeconds:F1} s")
+        .Append(CultureInfo.InvariantCulture, $" ({Number(completed.SamplesPerSecond, "N0")} samples/s inside steps)").AppendLine()
+        .Append(CultureInfo.InvariantCulture, $"  test accuracy     {Percent(completed.TestAccuracy)}").AppendLine()
+        .Append(CultureInfo.InvariantCulture, $"  test loss         {Number(completed.TestLoss, "F4")}").AppendLine()
+        .Append(CultureInfo.InvariantCulture, $"  train loss        {Number(completed.TrainLoss, "F4")}").AppendLine()
+        .Append(CultureInfo.InvariantCulture, $"  parametersSha256  {completed.ParametersSha256}").AppendLine()
+        .Append(CultureInfo.InvariantCulture, $"  run directory     {completed.Run}").AppendLine()
+        .Append(CultureInfo.InvariantCulture, $"next: disttrain evaluate {completed.Run}")
+        .ToString();
+
+    private static string Plural(int count, string noun) => Invariant($"{count} {noun}{(count == 1 ? "" : "s")}");
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+}

@@ -1,0 +1,25 @@
+using DistTrain.Cli.Runs;
+
+namespace DistTrain.Cli.Views;
+
+/// <summary>For logs and pipes: one plain line per interval and per thing worth a line.</summary>
+public sealed class PlainView(Surroundings surroundings) : IRunView
+{
+    /// <inheritdoc/>
+    public TimeSpan Interval { get; } = TimeSpan.FromSeconds(2);
+
+    /// <inheritdoc/>
+    public void Show(RunEvent happened)
+    {
+        surroundings.Output.WriteLine(EventText.Of(happened));
+        surroundings.Output.Flush();
+    }
+
+    /// <inheritdoc/>
+    public void Warn(string line) => surroundings.Error.WriteLine(line);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+    }
+}

@@ -1,0 +1,53 @@
+namespace DistTrain.Core.Data;
+
+/// <summary>Datasets in files: <c>DIR/mnist/train-images-idx3-ubyte[.gz]</c> and so on.</summary>
+public static class DatasetDirectory
+{
+    private const int MnistClassCount = 10;
+
+    /// <summary>
+    /// Loads MNIST, or another set of IDX files under MNIST's names.
+    /// </summary>
+    /// <param name="directory">The directory of the four files: <c>DIR/mnist</c>.</param>
+    /// <param name="requirePinnedContent">
+    /// True refuses content that differs from the published files. False takes any IDX files of ten classes, for tests and other sets.
+    /// </param>
+    /// <exception cref="InvalidInputException">A file is missing, damaged or not the published one.</exception>
+    public static Dataset LoadMnist(string directory, bool requirePinnedContent = true)
+    {
+        var entry = DatasetCatalog.Mnist;
+        // All four are looked up first: a missing small file should not be found after seconds of unpacking a large one.
+        var paths = entry.Files.Select(file => Find(directory, file)).ToArray();
+        return new Dataset(entry.Name, LoadPart(0), LoadPart(2));
+
+        LabeledImages LoadPart(int first) => IdxReader.Combine(
+            Load(first, IdxReader.ImagesMagic), Load(first + 1, IdxReader.LabelsMagic), MnistClassCount);
+
+        IdxFile Load(int index, uint magic)
+        {
+            var content = IdxReader.ReadFile(paths[index], magic);
+            if (requirePinnedContent && content.Sha256 != entry.Files[index].Sha256)
+            {
+                throw new InvalidInputException(
+                    $"'{paths[index]}' is a valid IDX file but not MNIST's {entry.Files[index].Name}: the SHA-256 of its unpacked "
+                    + $"content is {content.Sha256}, the published one {entry.Files[index].Sha256}. Fetch it again with "
+                    + "'disttrain data fetch', or name another directory with --data DIR.");
+            }
+            return content;
+        }
+    }
+
+    /// <summary>Whether every file of a dataset lies in a directory, packed or not; says nothing about their content.</summary>
+    public static bool IsComplete(string directory, DatasetEntry entry) =>
+        entry.Files.All(file => Candidates(directory, file).Any(File.Exists));
+
+    /// <summary>The names a file of a dataset may have in a directory, the preferred one first.</summary>
+    public static IReadOnlyList<string> Candidates(string directory, DatasetFile file) =>
+        [Path.Combine(directory, file.Name), Path.Combine(directory, file.Name + ".gz")];
+
+    private static string Find(string directory, DatasetFile file) =>
+        Candidates(directory, file).FirstOrDefault(File.Exists)
+        ?? throw new InvalidInputException(
+            $"The dataset's file {file.Name} is missing: there is neither '{string.Join("' nor '", Candidates(directory, file))}'. "
+            + "Download it with 'disttrain data fetch', or name the directory above it with --data DIR (or DISTTRAIN_DATA).");
+}

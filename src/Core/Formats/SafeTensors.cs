@@ -1,0 +1,377 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using DistTrain.Core.Tensors;
+
+namespace DistTrain.Core.Formats;
+
+/// <summary>
+/// Named tensors in the safetensors format (huggingface/safetensors, "Format"), binary32 only:
+/// <code>
+/// 8 bytes    N, the header's length, unsigned, little-endian
+/// N bytes    {"__metadata__": {"key": "text"}, "0.weight": {"dtype": "F32", "shape": [100, 784], "data_offsets": [0, 313600]}, …}
+///            UTF-8 JSON, padded with spaces so that the data begins at a multiple of 8
+/// the rest   the tensors, little-endian, row-major; offsets count from here, are contiguous and leave no holes
+/// </code>
+/// </summary>
+public static class SafeTensors
+{
+    /// <summary>A longer header than this is refused unread; a model of ten thousand tensors needs a tenth of it.</summary>
+    public const int MaximumHeaderBytes = 16 << 20;
+
+    private const int PrefixBytes = sizeof(ulong);
+    private const int Alignment = 8;
+    private const int MaximumRank = 16;
+    private const string Metadata = "__metadata__";
+
+    // The bytes of a large tensor exceed what one span can hold.
+    private const int ElementsAtOnce = 1 << 20;
+
+    // As plain as other writers' headers: names keep their characters wherever JSON allows it.
+    private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonDocumentOptions ReaderOptions = new() { AllowDuplicateProperties = false, MaxDepth = 8 };
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>Writes all tensors of a layout, in its order. Equal input gives equal bytes.</summary>
+    /// <param name="stream">Where to.</param>
+    /// <param name="layout">Names, shapes and places.</param>
+    /// <param name="values">The flat buffer, <see cref="ParameterLayout.Length"/> elements.</param>
+    /// <param name="metadata">Texts to carry along, written in the order of their keys; null for none.</param>
+    public static void Write(
+        Stream stream,
+        ParameterLayout layout,
+        ReadOnlySpan<float> values,
+        IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        RequireLittleEndian();
+        RequireLength(layout, values.Length);
+        var header = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(header, WriterOptions))
+        {
+            WriteHeader(json, layout, metadata);
+        }
+
+        var padding = (Alignment - (header.WrittenCount % Alignment)) % Alignment;
+        header.GetSpan(padding)[..padding].Fill((byte)' ');
+        header.Advance(padding);
+        Span<byte> prefix = stackalloc byte[PrefixBytes];
+        BinaryPrimitives.WriteUInt64LittleEndian(prefix, (ulong)header.WrittenCount);
+        stream.Write(prefix);
+        stream.Write(header.WrittenSpan);
+        foreach (var slot in layout.Slots)
+        {
+            for (var (i, end) = (slot.Offset, slot.Offset + slot.Length); i < end; i += ElementsAtOnce)
+            {
+                stream.Write(MemoryMarshal.AsBytes(values[i..Math.Min(i + ElementsAtOnce, end)]));
+            }
+        }
+    }
+
+    /// <summary>Reads a file that holds exactly the tensors of a layout: see the overload over a stream.</summary>
+    /// <exception cref="InvalidInputException">The file is missing, unreadable or not such a file.</exception>
+    public static void ReadInto(string path, ParameterLayout layout, Span<float> values)
+    {
+        FileStream stream;
+        try
+        {
+            stream = File.OpenRead(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidInputException($"{path}: cannot be read: {e.Message}", e);
+        }
+
+        using (stream)
+        {
+            ReadInto(stream, path, layout, values);
+        }
+    }
+
+    /// <summary>
+    /// Reads exactly the tensors of a layout; their order in the file does not matter. Nothing is written to
+    /// <paramref name="values"/> before the whole header has been found right, and the length too if the stream can tell it.
+    /// </summary>
+    /// <param name="stream">At the first byte; read to its end.</param>
+    /// <param name="source">What to call it in messages.</param>
+    /// <param name="layout">Names and shapes that must be there, no more and no fewer.</param>
+    /// <param name="values">The flat buffer, <see cref="ParameterLayout.Length"/> elements.</param>
+    /// <exception cref="InvalidInputException">It is no such file; the message names the source and the tensor.</exception>
+    public static void ReadInto(Stream stream, string source, ParameterLayout layout, Span<float> values)
+    {
+        RequireLittleEndian();
+        RequireLength(layout, values.Length);
+        try
+        {
+            var entries = ParseHeader(ReadHeader(stream, source), source);
+            CheckContiguous(entries, source);
+            CheckAgainst(layout, entries, source);
+            var dataBytes = (long)layout.Length * sizeof(float);
+            if (stream.CanSeek && stream.Length - stream.Position is var present && present != dataBytes)
+            {
+                throw new InvalidInputException($"{source}: the header promises {dataBytes} bytes of data, but {present} are there.");
+            }
+
+            var slots = layout.Slots.ToDictionary(slot => slot.Name, StringComparer.Ordinal);
+            foreach (var entry in entries)
+            {
+                var slot = slots[entry.Name];
+                for (var (i, end) = (slot.Offset, slot.Offset + slot.Length); i < end; i += ElementsAtOnce)
+                {
+                    stream.ReadExactly(MemoryMarshal.AsBytes(values[i..Math.Min(i + ElementsAtOnce, end)]));
+                }
+            }
+
+            if (stream.ReadByte() >= 0)
+            {
+                throw new InvalidInputException($"{source}: data follows the last tensor.");
+            }
+        }
+        catch (EndOfStreamException e)
+        {
+            throw new InvalidInputException($"{source}: the file ends too early; it has been cut off.", e);
+        }
+        catch (IOException e)
+        {
+            throw new InvalidInputException($"{source}: cannot be read: {e.Message}", e);
+        }
+    }
+
+    private static void WriteHeader(Utf8JsonWriter json, ParameterLayout layout, IReadOnlyDictionary<string, string>? metadata)
+    {
+        json.WriteStartObject();
+        if (metadata is { Count: > 0 })
+        {
+            json.WriteStartObject(Metadata);
+            foreach (var (key, text) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+            {
+                json.WriteString(key, text);
+            }
+
+            json.WriteEndObject();
+        }
+
+        foreach (var slot in layout.Slots)
+        {
+            json.WriteStartObject(slot.Name);
+            json.WriteString("dtype", "F32");
+            json.WriteStartArray("shape");
+            foreach (var dimension in slot.Shape.Dimensions)
+            {
+                json.WriteNumberValue(dimension);
+            }
+
+            json.WriteEndArray();
+            json.WriteStartArray("data_offsets");
+            json.WriteNumberValue((long)slot.Offset * sizeof(float));
+            json.WriteNumberValue(((long)slot.Offset + slot.Length) * sizeof(float));
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static byte[] ReadHeader(Stream stream, string source)
+    {
+        Span<byte> prefix = stackalloc byte[PrefixBytes];
+        stream.ReadExactly(prefix);
+        var length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
+        if (length is < 2 or > MaximumHeaderBytes)
+        {
+            throw new InvalidInputException(
+                $"{source}: is no safetensors file: it promises a header of {length} bytes; 2 to {MaximumHeaderBytes} are allowed.");
+        }
+
+        if (stream.CanSeek && (ulong)(stream.Length - stream.Position) < length)
+        {
+            throw new EndOfStreamException();
+        }
+
+        var header = new byte[length];
+        stream.ReadExactly(header);
+        return header;
+    }
+
+    /// <summary>Every entry, checked on its own, in the order of the data.</summary>
+    private static List<Entry> ParseHeader(byte[] header, string source)
+    {
+        try
+        {
+            if (header[0] != '{')
+            {
+                throw new JsonException("it does not begin with '{'.");
+            }
+
+            using var document = JsonDocument.Parse(StrictUtf8.GetString(header), ReaderOptions);
+            var entries = new List<Entry>();
+            foreach (var property in document.RootElement.EnumerateObject())
+            {
+                if (property.Name == Metadata)
+                {
+                    CheckMetadata(property.Value, source);
+                }
+                else
+                {
+                    entries.Add(ParseEntry(property, source));
+                }
+            }
+
+            entries.Sort((x, y) => (x.Begin, x.End).CompareTo((y.Begin, y.End)));
+            return entries;
+        }
+        // Besides malformed JSON: bytes that are no UTF-8, and escapes that are no characters (InvalidOperationException).
+        catch (Exception e) when (e is JsonException or DecoderFallbackException or InvalidOperationException)
+        {
+            throw new InvalidInputException($"{source}: the header is not valid: {e.Message}", e);
+        }
+    }
+
+    private static void CheckMetadata(JsonElement metadata, string source)
+    {
+        if (metadata.ValueKind != JsonValueKind.Object || metadata.EnumerateObject().Any(pair => pair.Value.ValueKind != JsonValueKind.String))
+        {
+            throw new InvalidInputException($"{source}: {Metadata} must be an object of strings.");
+        }
+    }
+
+    private static Entry ParseEntry(JsonProperty property, string source)
+    {
+        var place = Place(source, property.Name);
+        if (property.Value.ValueKind != JsonValueKind.Object
+            || property.Value.GetPropertyCount() != 3
+            || !property.Value.TryGetProperty("dtype", out var dtype)
+            || !property.Value.TryGetProperty("shape", out var shape)
+            || !property.Value.TryGetProperty("data_offsets", out var offsets))
+        {
+            throw new InvalidInputException($"{place}: must have dtype, shape and data_offsets, and nothing else.");
+        }
+
+        if (dtype.ValueKind != JsonValueKind.String || dtype.GetString() != "F32")
+        {
+            throw new InvalidInputException($"{place}: its dtype is {Shorten(dtype.GetRawText())}; only \"F32\" can be read. Convert it to 32-bit floats.");
+        }
+
+        var dimensions = Integers(shape, $"{place}: shape");
+        var bounds = Integers(offsets, $"{place}: data_offsets");
+        if (bounds.Length != 2 || bounds[0] > bounds[1])
+        {
+            throw new InvalidInputException($"{place}: data_offsets must be a begin and an end.");
+        }
+
+        var bytes = (Int128)sizeof(float);
+        foreach (var dimension in dimensions)
+        {
+            // Below 2⁶³ before each product of two numbers below 2⁶³: no overflow.
+            bytes *= dimension;
+            if (bytes > long.MaxValue)
+            {
+                throw new InvalidInputException($"{place}: its shape ({string.Join(", ", dimensions)}) is too large.");
+            }
+        }
+
+        return bytes == bounds[1] - bounds[0]
+            ? new Entry(property.Name, dimensions, bounds[0], bounds[1])
+            : throw new InvalidInputException(
+                $"{place}: shape ({string.Join(", ", dimensions)}) needs {bytes} bytes, but data_offsets span {bounds[1] - bounds[0]}.");
+    }
+
+    private static long[] Integers(JsonElement array, string place)
+    {
+        if (array.ValueKind == JsonValueKind.Array && array.GetArrayLength() <= MaximumRank)
+        {
+            var numbers = new List<long>();
+            foreach (var element in array.EnumerateArray())
+            {
+                if (element.ValueKind == JsonValueKind.Number && element.TryGetInt64(out var number) && number >= 0)
+                {
+                    numbers.Add(number);
+                }
+            }
+
+            if (numbers.Count == array.GetArrayLength())
+            {
+                return [.. numbers];
+            }
+        }
+
+        throw new InvalidInputException($"{place} must be a list of at most {MaximumRank} integers from 0 on.");
+    }
+
+    private static void CheckContiguous(List<Entry> entries, string source)
+    {
+        var end = 0L;
+        foreach (var entry in entries)
+        {
+            if (entry.Begin != end)
+            {
+                throw new InvalidInputException(
+                    $"{Place(source, entry.Name)}: its data begins at {entry.Begin}, but the data before it ends at {end}: "
+                    + (entry.Begin < end ? "tensors overlap." : "there is a hole."));
+            }
+
+            end = entry.End;
+        }
+    }
+
+    private static void CheckAgainst(ParameterLayout layout, List<Entry> entries, string source)
+    {
+        var found = entries.ToDictionary(entry => entry.Name, StringComparer.Ordinal);
+        var missing = layout.Slots.Where(slot => !found.ContainsKey(slot.Name)).Select(slot => slot.Name).ToList();
+        var unknown = found.Keys.Except(layout.Slots.Select(slot => slot.Name), StringComparer.Ordinal).ToList();
+        if (missing.Count + unknown.Count > 0)
+        {
+            throw new InvalidInputException(
+                $"{source}: holds another model's tensors: "
+                + string.Join("; ", new[] { Describe("missing", missing), Describe("not of this model", unknown) }.Where(text => text != "")) + ".");
+        }
+
+        foreach (var slot in layout.Slots)
+        {
+            var shape = found[slot.Name].Shape;
+            if (shape.Length != slot.Shape.Rank || !shape.Select((dimension, i) => dimension == slot.Shape[i]).All(equal => equal))
+            {
+                throw new InvalidInputException(
+                    $"{Place(source, slot.Name)}: its shape is ({string.Join(", ", shape)}), but the model has {slot.Shape}.");
+            }
+        }
+
+        static string Describe(string what, List<string> names) => names.Count switch
+        {
+            0 => "",
+            <= 5 => $"{what}: {string.Join(", ", names.Select(Shorten))}",
+            _ => $"{what}: {string.Join(", ", names.Take(5).Select(Shorten))} and {names.Count - 5} more",
+        };
+    }
+
+    private static string Place(string source, string tensor) => $"{source}: tensor '{Shorten(tensor)}'";
+
+    /// <summary>A text from the file as a message may show it: no control characters, no megabytes.</summary>
+    private static string Shorten(string text)
+    {
+        const int Longest = 100;
+        var shown = text.Length <= Longest ? text : text[..Longest] + "…";
+        return string.Concat(shown.Select(c => char.IsControl(c) ? '?' : c));
+    }
+
+    private static void RequireLittleEndian()
+    {
+        if (!BitConverter.IsLittleEndian)
+        {
+            throw new PlatformNotSupportedException("DistTrain needs a little-endian processor.");
+        }
+    }
+
+    private static void RequireLength(ParameterLayout layout, int length)
+    {
+        if (length != layout.Length)
+        {
+            throw new ArgumentException($"The layout has {layout.Length} elements but the buffer {length}.", nameof(length));
+        }
+    }
+
+    /// <summary>One tensor of a header; begin and end in bytes.</summary>
+    private sealed record Entry(string Name, long[] Shape, long Begin, long End);
+}

@@ -1,0 +1,256 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace DistTrain.Core.Kernels;
+
+/// <summary>
+/// What a register tile computes: C(rows, columns) = Σₖ A(k, row) · B(k, column), one chain of fused multiply-adds per element and shard,
+/// the shards folded along the reduction tree. A product that is no sum over samples has one shard.
+/// </summary>
+internal unsafe ref struct TileTask
+{
+    /// <summary>A's element for row 0 and the first k.</summary>
+    public float* A;
+
+    /// <summary>From one k to the next in A, in elements.</summary>
+    public nint AStep;
+
+    /// <summary>From one row to the next in A, in elements.</summary>
+    public nint ARowStride;
+
+    /// <summary>Rows of A that exist, at least 1.</summary>
+    public int ValidRows;
+
+    /// <summary>B's elements for the first k; a whole tile row of them is readable for each k.</summary>
+    public float* B;
+
+    /// <summary>From one k to the next in B, in elements; not 0.</summary>
+    public nint BStep;
+
+    /// <summary>Shard i takes k from <c>Bounds[i]</c> to <c>Bounds[i + 1]</c>; A and B point at <c>Bounds[0]</c>.</summary>
+    public int* Bounds;
+
+    /// <summary>At least 1.</summary>
+    public int ShardCount;
+
+    /// <summary>Room for one tile per level of the tree over the shards.</summary>
+    public float* FoldStack;
+
+    /// <summary>Where the tile goes; whole rows are written, also those beyond <see cref="ValidRows"/>.</summary>
+    public float* C;
+
+    /// <summary>From one row to the next in C, in elements.</summary>
+    public nint CRowStride;
+
+    /// <summary>Whether the first chain goes on from what C holds instead of zero.</summary>
+    public bool ContinuesChain;
+
+    /// <summary>Added once to each row after the chain; may be null.</summary>
+    public float* Bias;
+}
+
+/// <summary>A block of C that stays in registers while k runs.</summary>
+internal interface IRegisterTile
+{
+    static abstract int Rows { get; }
+
+    static abstract int Columns { get; }
+
+    static abstract void Run(in TileTask task);
+}
+
+/// <summary>
+/// The reduction tree over n shards as a stack machine: push each shard's sum after adding to it, from the top, as many stored sums as its
+/// index has trailing ones; at the last shard, all that are stored. (A binary counter: carries are the full subtrees of 2ⁱ shards, and
+/// what is left at the end is the right edge of <see cref="Training.ReductionTree"/>.)
+/// </summary>
+internal static class FoldOrder
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int FoldsAfter(int shard, bool isLast) =>
+        isLast ? BitOperations.PopCount((uint)shard) : BitOperations.TrailingZeroCount(~shard);
+
+    /// <summary>How many sums are stored at the most: one per level of the tree.</summary>
+    public static int Depth(int shardCount) => BitOperations.Log2((uint)shardCount) + 1;
+}
+
+/// <summary>A register tile of 3 rows.</summary>
+internal readonly unsafe struct Tile3<TRow> : IRegisterTile
+    where TRow : unmanaged, ITileRow<TRow>
+{
+    public static int Rows => 3;
+
+    public static int Columns => TRow.Columns;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Run(in TileTask task)
+    {
+        var a = task.A;
+        var b = task.B;
+        var aStep = task.AStep;
+        var bStep = task.BStep;
+        // Rows past the last valid one read the last one's elements; what they give is not stored.
+        var a1 = Math.Min(1, task.ValidRows - 1) * task.ARowStride;
+        var a2 = Math.Min(2, task.ValidRows - 1) * task.ARowStride;
+        var stack = task.FoldStack;
+        var columns = (nint)TRow.Columns;
+        TRow c0 = default;
+        TRow c1 = default;
+        TRow c2 = default;
+        if (task.ContinuesChain)
+        {
+            c0 = TRow.Load(task.C + (0 * task.CRowStride));
+            c1 = TRow.Load(task.C + (1 * task.CRowStride));
+            c2 = TRow.Load(task.C + (2 * task.CRowStride));
+        }
+
+        for (var shard = 0; ; shard++)
+        {
+            var end = b + ((task.Bounds[shard + 1] - task.Bounds[shard]) * bStep);
+            for (; b != end; a += aStep, b += bStep)
+            {
+                var row = TRow.Load(b);
+                c0.MultiplyAdd(*a, row);
+                c1.MultiplyAdd(a[a1], row);
+                c2.MultiplyAdd(a[a2], row);
+            }
+
+            var isLast = shard == task.ShardCount - 1;
+            for (var folds = FoldOrder.FoldsAfter(shard, isLast); folds > 0; folds--)
+            {
+                stack -= 3 * columns;
+                c0.AddStored(stack + (0 * columns));
+                c1.AddStored(stack + (1 * columns));
+                c2.AddStored(stack + (2 * columns));
+            }
+
+            if (isLast)
+            {
+                break;
+            }
+
+            c0.Store(stack + (0 * columns));
+            c1.Store(stack + (1 * columns));
+            c2.Store(stack + (2 * columns));
+            stack += 3 * columns;
+            c0 = default;
+            c1 = default;
+            c2 = default;
+        }
+
+        if (task.Bias is not null)
+        {
+            c0.AddStored(task.Bias);
+            c1.AddStored(task.Bias);
+            c2.AddStored(task.Bias);
+        }
+
+        c0.Store(task.C + (0 * task.CRowStride));
+        c1.Store(task.C + (1 * task.CRowStride));
+        c2.Store(task.C + (2 * task.CRowStride));
+    }
+}
+
+/// <summary>A register tile of 6 rows.</summary>
+internal readonly unsafe struct Tile6<TRow> : IRegisterTile
+    where TRow : unmanaged, ITileRow<TRow>
+{
+    public static int Rows => 6;
+
+    public static int Columns => TRow.Columns;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Run(in TileTask task)
+    {
+        var a = task.A;
+        var b = task.B;
+        var aStep = task.AStep;
+        var bStep = task.BStep;
+        // Rows past the last valid one read the last one's elements; what they give is not stored.
+        var a1 = Math.Min(1, task.ValidRows - 1) * task.ARowStride;
+        var a2 = Math.Min(2, task.ValidRows - 1) * task.ARowStride;
+        var a3 = Math.Min(3, task.ValidRows - 1) * task.ARowStride;
+        var a4 = Math.Min(4, task.ValidRows - 1) * task.ARowStride;
+        var a5 = Math.Min(5, task.ValidRows - 1) * task.ARowStride;
+        var stack = task.FoldStack;
+        var columns = (nint)TRow.Columns;
+        TRow c0 = default;
+        TRow c1 = default;
+        TRow c2 = default;
+        TRow c3 = default;
+        TRow c4 = default;
+        TRow c5 = default;
+        if (task.ContinuesChain)
+        {
+            c0 = TRow.Load(task.C + (0 * task.CRowStride));
+            c1 = TRow.Load(task.C + (1 * task.CRowStride));
+            c2 = TRow.Load(task.C + (2 * task.CRowStride));
+            c3 = TRow.Load(task.C + (3 * task.CRowStride));
+            c4 = TRow.Load(task.C + (4 * task.CRowStride));
+            c5 = TRow.Load(task.C + (5 * task.CRowStride));
+        }
+
+        for (var shard = 0; ; shard++)
+        {
+            var end = b + ((task.Bounds[shard + 1] - task.Bounds[shard]) * bStep);
+            for (; b != end; a += aStep, b += bStep)
+            {
+                var row = TRow.Load(b);
+                c0.MultiplyAdd(*a, row);
+                c1.MultiplyAdd(a[a1], row);
+                c2.MultiplyAdd(a[a2], row);
+                c3.MultiplyAdd(a[a3], row);
+                c4.MultiplyAdd(a[a4], row);
+                c5.MultiplyAdd(a[a5], row);
+            }
+
+            var isLast = shard == task.ShardCount - 1;
+            for (var folds = FoldOrder.FoldsAfter(shard, isLast); folds > 0; folds--)
+            {
+                stack -= 6 * columns;
+                c0.AddStored(stack + (0 * columns));
+                c1.AddStored(stack + (1 * columns));
+                c2.AddStored(stack + (2 * columns));
+                c3.AddStored(stack + (3 * columns));
+                c4.AddStored(stack + (4 * columns));
+                c5.AddStored(stack + (5 * columns));
+            }
+
+            if (isLast)
+            {
+                break;
+            }
+
+            c0.Store(stack + (0 * columns));
+            c1.Store(stack + (1 * columns));
+            c2.Store(stack + (2 * columns));
+            c3.Store(stack + (3 * columns));
+            c4.Store(stack + (4 * columns));
+            c5.Store(stack + (5 * columns));
+            stack += 6 * columns;
+            c0 = default;
+            c1 = default;
+            c2 = default;
+            c3 = default;
+            c4 = default;
+            c5 = default;
+        }
+
+        if (task.Bias is not null)
+        {
+            c0.AddStored(task.Bias);
+            c1.AddStored(task.Bias);
+            c2.AddStored(task.Bias);
+            c3.AddStored(task.Bias);
+            c4.AddStored(task.Bias);
+            c5.AddStored(task.Bias);
+        }
+
+        c0.Store(task.C + (0 * task.CRowStride));
+        c1.Store(task.C + (1 * task.CRowStride));
+        c2.Store(task.C + (2 * task.CRowStride));
+        c3.Store(task.C + (3 * task.CRowStride));
+        c4.Store(task.C + (4 * task.CRowStride));
+        c5.Store(task.C + (5 * task.CRowStride));
+    }
+}
