@@ -11,7 +11,7 @@ public static class DistTrainCommand
     /// <summary>Everything it can do.</summary>
     public static IReadOnlyList<Verb> Verbs { get; } =
     [
-        new TrainVerb(), new EvaluateVerb(), new CompareVerb(), new GradCheckVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(),
+        new TrainVerb(), new CoordinatorVerb(), new WorkerVerb(), new EvaluateVerb(), new CompareVerb(), new GradCheckVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(),
     ];
 
     /// <summary>Runs one command line.</summary>
@@ -34,7 +34,15 @@ public static class DistTrainCommand
             EnableDefaultExceptionHandler = false,
             ProcessTerminationTimeout = null,
         };
-        return await parsed.InvokeAsync(configuration).ConfigureAwait(false);
+        try
+        {
+            return await parsed.InvokeAsync(configuration).ConfigureAwait(false);
+        }
+        catch (IOException e)
+        {
+            // Help and version have no verb around them that reports.
+            return Report(new Failure($"Standard output cannot be written: {e.Message}", ExitCode.Failed), surroundings, json: false);
+        }
     }
 
     private static RootCommand CreateRoot(Surroundings surroundings, StopRequest stop)
@@ -128,12 +136,24 @@ public static class DistTrainCommand
     {
         if (json)
         {
-            surroundings.Output.WriteLine(new Failed(failure.Reason, failure.ExitCode).ToJson());
-            surroundings.Output.Flush();
+            Tell(surroundings.Output, new Failed(failure.Reason, failure.ExitCode).ToJson());
         }
 
-        surroundings.Error.WriteLine($"disttrain: {failure.Reason}");
+        Tell(surroundings.Error, $"disttrain: {failure.Reason}");
         return failure.ExitCode;
+    }
+
+    /// <summary>A full disk behind the output may be the failure itself: the exit code says the rest.</summary>
+    private static void Tell(TextWriter writer, string line)
+    {
+        try
+        {
+            writer.WriteLine(line);
+            writer.Flush();
+        }
+        catch (IOException)
+        {
+        }
     }
 
     /// <summary>Whether the caller reads JSON, as far as can be told from a command line that may be wrong.</summary>

@@ -1,4 +1,5 @@
 using DistTrain.Cli.Verbs;
+using DistTrain.Coordinator;
 using DistTrain.Core;
 using DistTrain.Core.Training;
 
@@ -9,6 +10,9 @@ namespace DistTrain.Cli;
 /// <param name="ExitCode">What the process ends with.</param>
 public sealed record Failure(string Reason, int ExitCode)
 {
+    /// <summary>Whether the message says all there is to say; if not, the log has the stack.</summary>
+    public bool IsForeseen { get; private init; } = true;
+
     /// <summary>Translates an exception.</summary>
     public static Failure Of(Exception exception, VerbCall call) => exception switch
     {
@@ -16,10 +20,13 @@ public sealed record Failure(string Reason, int ExitCode)
             $"Stopped by {(call.Stop.ExitCode == Cli.ExitCode.Interrupted ? "SIGINT" : "SIGTERM")} before the end.", call.Stop.ExitCode),
         InvalidInputException => new(exception.Message, Cli.ExitCode.WrongUse),
         TrainingFailedException => new(exception.Message, Cli.ExitCode.Failed),
+        NotEnoughWorkersException => new(exception.Message, Cli.ExitCode.NotEnoughWorkers),
         ChildFailedException child => new(child.Message, child.ExitCode),
+        IOException or UnauthorizedAccessException => new($"A file or stream could not be read or written: {exception.Message.ReplaceLineEndings(" ")}", Cli.ExitCode.Failed),
         _ => new(
             $"Something unforeseen went wrong: {exception.GetType().Name}: {exception.Message.ReplaceLineEndings(" ")}"
             + (call.LogPath is { } path ? $" The details are in {path}." : ""),
-            Cli.ExitCode.Failed),
+            Cli.ExitCode.Failed)
+        { IsForeseen = false },
     };
 }

@@ -1,6 +1,6 @@
 namespace DistTrain.Cli;
 
-/// <summary>The wish to stop, and which signal it came by. Safe to use from any thread.</summary>
+/// <summary>The wish to stop, and which signal it came by. Safe to use from any thread, even after its end: signals and closing pipes do not wait.</summary>
 public sealed class StopRequest : IDisposable
 {
     private readonly CancellationTokenSource _source = new();
@@ -22,7 +22,15 @@ public sealed class StopRequest : IDisposable
             return false;
         }
 
-        _source.Cancel();
+        try
+        {
+            _source.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The process is ending anyway, and nobody is left to be told.
+        }
+
         return true;
     }
 

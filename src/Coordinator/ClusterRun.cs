@@ -40,7 +40,7 @@ internal sealed class ClusterRun
     private readonly RunningClock _clock;
     private readonly TimeSpan _tickLength;
     private RoundBox? _current;
-    private Partial? _arriving;
+    private (long LeaseId, Partial Partial) _arriving;
     private bool _hasStarted;
     private long _evaluationAnnounced = -1;
     private TimeSpan _aloneSince;
@@ -91,6 +91,9 @@ internal sealed class ClusterRun
     /// <summary>True once the run is over, for any thread.</summary>
     public bool HasEnded => _hasEnded;
 
+    /// <summary>What workers are told once the run is over.</summary>
+    public RunEnded Ending { get; private set; } = new();
+
     /// <summary>The final state, or why there is none.</summary>
     public Task<TrainingState> Completion => _completion.Task;
 
@@ -140,13 +143,14 @@ internal sealed class ClusterRun
     /// <summary>(6.1) Tells the workers, gives them time to leave, and completes.</summary>
     private async Task EndAsync(Exception? failure)
     {
-        _hasEnded = true;
         var outcome = failure switch
         {
             null => RunOutcome.Completed,
             OperationCanceledException => RunOutcome.Stopped,
             _ => RunOutcome.Failed,
         };
+        Ending = new RunEnded { Outcome = outcome, Reason = failure?.Message ?? "" };
+        _hasEnded = true;
         _inputs.Writer.TryComplete();
         while (_inputs.Reader.TryRead(out var late))
         {
@@ -158,7 +162,7 @@ internal sealed class ClusterRun
 
         foreach (var connection in _connections.Values)
         {
-            connection.Outbox.SendLast(new CoordinatorMessage { RunEnded = new RunEnded { Outcome = outcome, Reason = failure?.Message ?? "" } });
+            connection.Outbox.SendLast(new CoordinatorMessage { RunEnded = Ending });
         }
 
         try
@@ -196,7 +200,7 @@ internal sealed class ClusterRun
         switch (input)
         {
             case RunInput.Attached(var connection):
-                connection.LastHeard = _clock.Now;
+                connection.Deadlines = new WorkerDeadlines(_options, _clock.Now);
                 _connections.Add(connection.Info.Id, connection);
                 break;
             case RunInput.Ready(var connection) when _connections.ContainsKey(connection.Info.Id):
@@ -328,8 +332,9 @@ internal sealed class ClusterRun
         }
 
         Apply(SessionEvent.WorkerLost(connection.Info.Id));
-        if (!_session.Workers.Any())
+        if (_hasStarted && !_session.Workers.Any())
         {
+            // Before the first round the time runs from the start, whoever comes and goes.
             _aloneSince = _clock.Now;
             _lastReport = _clock.Now - _options.WaitingReportInterval;
         }
@@ -345,8 +350,7 @@ internal sealed class ClusterRun
         }
 
         connection.Lease = lease;
-        connection.LeaseGrantedAt = _clock.Now;
-        connection.LeaseIsLate = false;
+        connection.Deadlines!.LeaseGranted(_clock.Now);
         connection.Outbox.SendLease(new CoordinatorMessage
         {
             Lease = new LeaseGranted
@@ -398,7 +402,7 @@ internal sealed class ClusterRun
             return;
         }
 
-        _arriving = partial;
+        _arriving = (leaseId, partial);
         connection.ReturnsInRow = 0;
         Apply(SessionEvent.PartialArrived(connection.Info.Id, round, partial.Node));
     }
@@ -406,8 +410,8 @@ internal sealed class ClusterRun
     /// <summary>(4.3) Answers the partial that is arriving, and counts it or drops it.</summary>
     private void Answer(in SessionEffect effect)
     {
-        var partial = _arriving!;
-        _arriving = null;
+        var (leaseId, partial) = _arriving;
+        _arriving = default;
         var connection = _connections[effect.Worker];
         if (effect.Verdict == PartialVerdict.Counted)
         {
@@ -429,7 +433,7 @@ internal sealed class ClusterRun
         {
             Answer = new PartialAnswer
             {
-                LeaseId = (ulong)(connection.Lease?.Id ?? 0),
+                LeaseId = (ulong)leaseId,
                 FirstShard = (uint)effect.Node.Start,
                 EndShard = (uint)effect.Node.End,
                 Verdict = effect.Verdict switch
@@ -452,7 +456,11 @@ internal sealed class ClusterRun
             return;
         }
 
-        Apply(SessionEvent.LeaseReturned(leaseId));
+        // Whoever names another's lease frees nothing.
+        if (connection.Lease?.Id == leaseId)
+        {
+            Apply(SessionEvent.LeaseReturned(leaseId));
+        }
     }
 
     /// <summary>(5.2) to (5.5): everything that time brings about.</summary>
@@ -466,12 +474,12 @@ internal sealed class ClusterRun
 
         foreach (var connection in _connections.Values.ToArray())
         {
-            if (connection.TakeHeard())
-            {
-                connection.LastHeard = _clock.Now;
-            }
-
-            if (Doomed(connection) is { } reason)
+            var deadlines = connection.Deadlines!;
+            deadlines.Observe(_clock.Now, connection.TakeHeard(), connection.Outbox.Writing);
+            var doomed = connection.Outbox.IsOverfull
+                ? "it does not read what it is sent, and too much waits for it"
+                : deadlines.Doomed(_clock.Now, connection.IsMember && _session.Awaited.Contains(connection.Info.Id));
+            if (doomed is { } reason)
             {
                 Lose(connection, reason, inOrder: false);
             }
@@ -481,25 +489,6 @@ internal sealed class ClusterRun
         ReportWaiting();
     }
 
-    /// <summary>Why a connection must be given up; null if it need not be.</summary>
-    private string? Doomed(WorkerConnection connection)
-    {
-        var silent = _clock.Now - connection.LastHeard;
-        if (silent >= _options.DeadTime)
-        {
-            return $"silent for {silent.TotalSeconds:0.0} s";
-        }
-
-        if (connection.Outbox.StalledFor >= _options.SendDeadline || connection.Outbox.IsOverfull)
-        {
-            return $"it does not read what it is sent ({connection.Outbox.StalledFor.TotalSeconds:0.0} s)";
-        }
-
-        return connection.IsMember && _session.Awaited.Contains(connection.Info.Id) && _clock.Now - connection.LeaseGrantedAt >= _options.LeaseTimeout
-            ? $"it has not delivered its lease for {_options.LeaseTimeout.TotalSeconds:0} s"
-            : null;
-    }
-
     /// <summary>(5.4) Late leases are offered to idle workers.</summary>
     private void PassDeadlines()
     {
@@ -507,9 +496,8 @@ internal sealed class ClusterRun
         var deadline = usual > _options.LeaseDeadline ? usual : _options.LeaseDeadline;
         foreach (var connection in _connections.Values.ToArray())
         {
-            if (connection is { IsMember: true, LeaseIsLate: false, Lease: { } lease } && _clock.Now - connection.LeaseGrantedAt >= deadline)
+            if (connection is { IsMember: true, Lease: { } lease } && connection.Deadlines!.BecomesLate(_clock.Now, deadline))
             {
-                connection.LeaseIsLate = true;
                 Apply(SessionEvent.DeadlinePassed(lease.Id));
             }
         }

@@ -37,7 +37,7 @@ public sealed record CoordinatorOptions
     /// <summary>A worker that does not read a chunk sent to it for so long is dropped; default 30 s.</summary>
     public TimeSpan SendDeadline { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>A connection that does not say hello for so long is closed; default 10 s.</summary>
+    /// <summary>A call that does not say hello for so long is closed, and a dead-time later a connection without any call; default 10 s.</summary>
     public TimeSpan HelloDeadline { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>At the end, workers have so long to say goodbye; default 2 s.</summary>

@@ -130,6 +130,8 @@ public sealed class CoordinatorRun : IAsyncDisposable
             kestrel.Limits.MinRequestBodyDataRate = null;
             kestrel.Limits.MinResponseDataRate = null;
             kestrel.Limits.MaxRequestBodySize = null;
+            // What holds a connection without a call on it is no worker: its heartbeats come far more often (1.1).
+            kestrel.Limits.KeepAliveTimeout = options.HelloDeadline + options.DeadTime;
             kestrel.Limits.Http2.InitialConnectionWindowSize = Protocol.WindowBytes;
             kestrel.Limits.Http2.InitialStreamWindowSize = Protocol.WindowBytes;
             kestrel.Listen(options.Listen, listen => listen.Protocols = HttpProtocols.Http2);

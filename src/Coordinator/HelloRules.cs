@@ -7,7 +7,7 @@ namespace DistTrain.Coordinator;
 /// <summary>Who may join (1.2).</summary>
 internal static class HelloRules
 {
-    private const int MaximumHostLength = 255;
+    private const int MaximumNameLength = 255;
 
     /// <summary>Why this worker may not join; null if it may.</summary>
     public static Refused? Judge(WorkerMessage first, RunSpec spec, ReadOnlySpan<byte> knownAnswer, bool hasEnded, bool isFull)
@@ -24,9 +24,12 @@ internal static class HelloRules
                 $"The worker speaks protocol {hello.ProtocolVersion}, the coordinator {Protocol.Version}. Use the coordinator's build, {Protocol.BuildVersion}.");
         }
 
-        if (hello.Threads is < 1 or > int.MaxValue || hello.Host.Length > MaximumHostLength || hello.ProcessId > int.MaxValue)
+        if (hello.Threads is < 1 or > int.MaxValue || hello.ProcessId > int.MaxValue || !IsName(hello.Host) || !IsName(hello.BuildVersion))
         {
-            return Refuse(RefusalReason.MalformedHello, $"The hello says {hello.Threads} threads, process {hello.ProcessId} and a host name of {hello.Host.Length} characters.");
+            return Refuse(
+                RefusalReason.MalformedHello,
+                $"The hello says {hello.Threads} threads, process {hello.ProcessId}, a host of {hello.Host.Length} and a build of {hello.BuildVersion.Length} characters: "
+                + $"threads and process must be numbers of this machine, names at most {MaximumNameLength} characters without control characters.");
         }
 
         if (hello.NumericsRevision != (uint)spec.NumericsRevision)
@@ -51,6 +54,12 @@ internal static class HelloRules
 
         return isFull ? Refuse(RefusalReason.Full, "The coordinator has as many workers as it takes.", transient: true) : null;
     }
+
+    /// <summary>A text of a worker's as a log may show it: one line, not long.</summary>
+    public static string Printable(string text) => string.Concat(text.Take(MaximumNameLength).Select(c => char.IsControl(c) ? ' ' : c));
+
+    /// <summary>They go into logs, where a line break would make a line of its own.</summary>
+    private static bool IsName(string text) => text.Length <= MaximumNameLength && !text.Any(char.IsControl);
 
     private static Refused Refuse(RefusalReason reason, string text, bool transient = false) => new() { Reason = reason, Text = text, Transient = transient };
 

@@ -8,8 +8,7 @@ namespace DistTrain.Coordinator;
 /// What is to be sent to one worker; its single pump is the stream's only writer. The queue is bounded by what it may hold, not by blocking:
 /// newer parameters replace older ones and the leases that went with them, so a slow reader delays itself and nobody else (3.4).
 /// </summary>
-/// <param name="time">For <see cref="StalledFor"/>.</param>
-internal sealed class Outbox(TimeProvider time)
+internal sealed class Outbox
 {
     /// <summary>Answers to a worker that sends but never reads; a worker that lets so many wait is dropped.</summary>
     private const int MaximumItems = 4096;
@@ -30,7 +29,8 @@ internal sealed class Outbox(TimeProvider time)
 
     private Item? _current;
     private bool _isClosed;
-    private long _writingSince;
+    private long _writes;
+    private long _writing;
 
     private enum ItemKind
     {
@@ -52,15 +52,8 @@ internal sealed class Outbox(TimeProvider time)
         }
     }
 
-    /// <summary>How long the message being written has been waiting for the worker to read; zero if none is.</summary>
-    public TimeSpan StalledFor
-    {
-        get
-        {
-            var since = Volatile.Read(ref _writingSince);
-            return since == 0 ? TimeSpan.Zero : time.GetElapsedTime(since);
-        }
-    }
+    /// <summary>The number of the message being written, from 1; 0 while none is. One that stays the same waits for the worker to read.</summary>
+    public long Writing => Volatile.Read(ref _writing);
 
     /// <summary>Queues a message.</summary>
     public void Send(CoordinatorMessage message) => Add(new Item(ItemKind.Other, [message]));
@@ -128,10 +121,10 @@ internal sealed class Outbox(TimeProvider time)
             unflushed += message.CalculateSize();
             var flush = unflushed >= FlushBytes || (!more && !HasMore());
             unflushed = flush ? 0 : unflushed;
-            Volatile.Write(ref _writingSince, Math.Max(1, time.GetTimestamp()));
+            Volatile.Write(ref _writing, ++_writes);
             stream.WriteOptions = flush ? Flushed : Buffered;
             await stream.WriteAsync(message, cancellation);
-            Volatile.Write(ref _writingSince, 0);
+            Volatile.Write(ref _writing, 0);
         }
     }
 

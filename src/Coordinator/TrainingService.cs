@@ -47,7 +47,7 @@ internal sealed class TrainingService(RunSpec spec, Dataset dataset, Coordinator
         var hello = first.Hello;
         var info = new WorkerInfo(
             Interlocked.Increment(ref _lastWorker), hello.Host, (int)hello.ProcessId, (int)hello.Threads, (int)hello.VectorBits, hello.BuildVersion, context.Peer);
-        using var connection = new WorkerConnection(info, time);
+        using var connection = new WorkerConnection(info);
         _attached[info.Id] = connection;
         try
         {
@@ -93,7 +93,7 @@ internal sealed class TrainingService(RunSpec spec, Dataset dataset, Coordinator
         });
         if (!await run.TellAsync(new RunInput.Attached(connection)))
         {
-            connection.Outbox.SendLast(new CoordinatorMessage { RunEnded = new RunEnded { Outcome = RunOutcome.Completed } });
+            connection.Outbox.SendLast(new CoordinatorMessage { RunEnded = run.Ending });
         }
 
         var pump = connection.Outbox.PumpAsync(responses, ended.Token);

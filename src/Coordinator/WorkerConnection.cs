@@ -6,7 +6,7 @@ namespace DistTrain.Coordinator;
 /// One worker's attachment. The gRPC call that serves it reads and pumps; the run loop decides. Fields in the second half belong to the run
 /// loop alone; <see cref="Lease"/> is written by it and read by both.
 /// </summary>
-internal sealed class WorkerConnection(WorkerInfo info, TimeProvider time) : IDisposable
+internal sealed class WorkerConnection(WorkerInfo info) : IDisposable
 {
     private readonly CancellationTokenSource _abort = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -18,7 +18,7 @@ internal sealed class WorkerConnection(WorkerInfo info, TimeProvider time) : IDi
     public WorkerInfo Info { get; } = info;
 
     /// <summary>What waits to be sent.</summary>
-    public Outbox Outbox { get; } = new(time);
+    public Outbox Outbox { get; } = new();
 
     /// <summary>Cancelled when the run loop gives the connection up.</summary>
     public CancellationToken Aborted => _abort.Token;
@@ -36,14 +36,8 @@ internal sealed class WorkerConnection(WorkerInfo info, TimeProvider time) : IDi
     /// <summary>Run loop: whether the worker is ready, that is a member of the session.</summary>
     public bool IsMember { get; set; }
 
-    /// <summary>Run loop: when something was heard last, on the <see cref="RunningClock"/>.</summary>
-    public TimeSpan LastHeard { get; set; }
-
-    /// <summary>Run loop: when the lease was granted.</summary>
-    public TimeSpan LeaseGrantedAt { get; set; }
-
-    /// <summary>Run loop: whether the session has been told that the lease is late.</summary>
-    public bool LeaseIsLate { get; set; }
+    /// <summary>Run loop: what time does to it; null before the loop knows it.</summary>
+    public WorkerDeadlines? Deadlines { get; set; }
 
     /// <summary>Run loop: leases given back, or delivered unusable, one after the other.</summary>
     public int ReturnsInRow { get; set; }

@@ -45,7 +45,7 @@ internal sealed class WorkerReader(WorkerConnection connection, RunSpec spec, Da
                 return null;
             case WorkerMessage.KindOneofCase.Goodbye:
                 // (6.2)
-                return (message.Goodbye.Reason, true);
+                return (HelloRules.Printable(message.Goodbye.Reason), true);
             default:
                 return Broken($"{message.KindCase} came out of turn");
         }

@@ -56,7 +56,9 @@ internal sealed class Attachment : IComputeListener
     }
 
     /// <summary>Attaches and works until the call ends or <paramref name="stop"/> asks to leave.</summary>
-    public async Task<AttachmentEnd> RunAsync(CancellationToken stop)
+    /// <param name="patience">How long to wait for an answer at most.</param>
+    /// <param name="stop">Asks to leave.</param>
+    public async Task<AttachmentEnd> RunAsync(TimeSpan patience, CancellationToken stop)
     {
         using var abort = new CancellationTokenSource();
         using var call = _clients.Tensors.Attach(cancellationToken: abort.Token);
@@ -65,7 +67,7 @@ internal sealed class Attachment : IComputeListener
         {
             // (1.1)
             _outgoing.Send(new WorkerMessage { Hello = Hello() });
-            if (await AwaitWelcomeAsync(call.ResponseStream, stop) is not { } end)
+            if (await AwaitWelcomeAsync(call.ResponseStream, patience, stop) is not { } end)
             {
                 return await WorkAsync(call.ResponseStream, pump, abort, stop);
             }
@@ -73,7 +75,7 @@ internal sealed class Attachment : IComputeListener
             await LeaveAsync(end.Reason, Task.CompletedTask, pump);
             return end;
         }
-        catch (Exception e) when (e is RpcException or IOException or OperationCanceledException or InvalidOperationException)
+        catch (Exception e) when (e is RpcException or IOException or OperationCanceledException or InvalidOperationException or TimeoutException)
         {
             return stop.IsCancellationRequested
                 ? new AttachmentEnd(new WorkerOutcome(WorkerOutcome.Done, "asked to stop"), "asked to stop", _isReady)
@@ -140,11 +142,10 @@ internal sealed class Attachment : IComputeListener
     };
 
     /// <summary>(1.2), (1.3) The first answer; null if the worker is welcome.</summary>
-    private async Task<AttachmentEnd?> AwaitWelcomeAsync(IAsyncStreamReader<CoordinatorMessage> responses, CancellationToken stop)
+    /// <exception cref="TimeoutException">There is none in time.</exception>
+    private async Task<AttachmentEnd?> AwaitWelcomeAsync(IAsyncStreamReader<CoordinatorMessage> responses, TimeSpan patience, CancellationToken stop)
     {
-        using var deadline = new CancellationTokenSource(WelcomeDeadline, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, stop);
-        if (!await responses.MoveNext(either.Token))
+        if (!await AwaitAnswerAsync(responses, patience < WelcomeDeadline ? patience : WelcomeDeadline, stop))
         {
             return new AttachmentEnd(null, "the coordinator ended the call without an answer", false);
         }
@@ -175,6 +176,20 @@ internal sealed class Attachment : IComputeListener
 
         Log.Welcome(_log, _welcome.WorkerId, _spec.Model.Name, _spec.Dataset.Name);
         return null;
+    }
+
+    private async Task<bool> AwaitAnswerAsync(IAsyncStreamReader<CoordinatorMessage> responses, TimeSpan within, CancellationToken stop)
+    {
+        using var deadline = new CancellationTokenSource(within, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, stop);
+        try
+        {
+            return await responses.MoveNext(either.Token);
+        }
+        catch (Exception e) when (e is RpcException or OperationCanceledException && deadline.IsCancellationRequested && !stop.IsCancellationRequested)
+        {
+            throw new TimeoutException($"the coordinator has not answered within {within.TotalSeconds:0.###} s", e);
+        }
     }
 
     private async Task<AttachmentEnd> WorkAsync(
@@ -285,7 +300,7 @@ internal sealed class Attachment : IComputeListener
     private void PrepareDataset()
     {
         var spec = _spec!.Dataset;
-        var dataset = _options.FindDataset?.Invoke(spec.Digest);
+        var dataset = _options.FindDataset?.Invoke(spec);
         if (dataset is not null && dataset.Digest != spec.Digest)
         {
             Log.OtherDataset(_log, dataset.Name, dataset.Digest, spec.Digest);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using DistTrain.Core;
 using DistTrain.Core.Data;
+using DistTrain.Core.Training;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -17,13 +18,13 @@ public static class WorkerCommand
 
     /// <summary>The verb <c>worker</c>.</summary>
     /// <param name="findDataset">Finds datasets on this host by digest; null leaves them to cache and coordinator.</param>
-    public static Command Create(Func<string, Dataset?>? findDataset = null) =>
+    public static Command Create(Func<DatasetSpec, Dataset?>? findDataset = null) =>
         AddTo(new Command("worker", "Computes for a coordinator until its run ends."), findDataset);
 
     /// <summary>The same as a program of its own.</summary>
     public static RootCommand CreateRoot() => AddTo(new RootCommand("Computes for a DistTrain coordinator until its run ends."), null);
 
-    private static TCommand AddTo<TCommand>(TCommand command, Func<string, Dataset?>? findDataset)
+    private static TCommand AddTo<TCommand>(TCommand command, Func<DatasetSpec, Dataset?>? findDataset)
         where TCommand : Command
     {
         var defaults = new WorkerOptions { Coordinator = "" };

@@ -1,5 +1,6 @@
 using DistTrain.Core;
 using DistTrain.Core.Data;
+using DistTrain.Core.Training;
 using DistTrain.Transport;
 
 namespace DistTrain.Worker;
@@ -13,8 +14,8 @@ public sealed record WorkerOptions
     /// <summary>Threads that share a lease; at least 1, default 1.</summary>
     public int Threads { get; init; } = 1;
 
-    /// <summary>Finds a dataset on this host by its digest; null, or a null result, leaves it to the cache and then to the coordinator.</summary>
-    public Func<string, Dataset?>? FindDataset { get; init; }
+    /// <summary>Finds the run's dataset on this host; null, or a null result, leaves it to the cache and then to the coordinator.</summary>
+    public Func<DatasetSpec, Dataset?>? FindDataset { get; init; }
 
     /// <summary>Where datasets from the coordinator are kept, by digest; default <c>disttrain/datasets</c> in the user's cache.</summary>
     public string CacheDirectory { get; init; } = DefaultCacheDirectory();

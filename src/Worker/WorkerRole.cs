@@ -7,6 +7,9 @@ namespace DistTrain.Worker;
 /// <summary>A worker's life: find the coordinator, attach, compute, and attach again when the connection is lost.</summary>
 public static class WorkerRole
 {
+    /// <summary>The last attempt begins when the time is up: it is given so long.</summary>
+    private static readonly TimeSpan ShortestPatience = TimeSpan.FromSeconds(1);
+
     /// <summary>Runs until the run ends, the coordinator refuses, nobody is found in time, or <paramref name="stop"/> asks to leave.</summary>
     /// <param name="options">Where the coordinator is and how to work.</param>
     /// <param name="loggers">Where logs go; stays the caller's.</param>
@@ -50,12 +53,13 @@ public static class WorkerRole
         using var clients = new Clients(address);
         var since = time.GetTimestamp();
         var timeout = options.StartTimeout;
+        var left = timeout;
         try
         {
             while (true)
             {
                 stop.ThrowIfCancellationRequested();
-                var end = await new Attachment(clients, options, knownAnswer, cache, log, time).RunAsync(stop);
+                var end = await new Attachment(clients, options, knownAnswer, cache, log, time).RunAsync(left, stop);
                 if (end.Outcome is { } outcome)
                 {
                     return outcome;
@@ -69,7 +73,7 @@ public static class WorkerRole
                 }
 
                 // (5.6)
-                var left = timeout - time.GetElapsedTime(since);
+                left = timeout - time.GetElapsedTime(since);
                 if (left <= TimeSpan.Zero)
                 {
                     return new WorkerOutcome(
@@ -80,6 +84,8 @@ public static class WorkerRole
                 Log.Retrying(log, address, end.Reason, left.TotalSeconds);
                 var wait = backoff.Next();
                 await Task.Delay(wait < left ? wait : left, time, stop);
+                left = timeout - time.GetElapsedTime(since);
+                left = left > ShortestPatience ? left : ShortestPatience;
             }
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)

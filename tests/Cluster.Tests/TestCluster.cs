@@ -1,7 +1,10 @@
 using System.Collections.Concurrent;
+using System.Net;
 using DistTrain.Coordinator;
 using DistTrain.Core.Training;
+using DistTrain.Worker;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DistTrain.Cluster.Tests;
 
@@ -10,8 +13,12 @@ internal sealed class TestCluster : IAsyncDisposable, ITrainingObserver, ICluste
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
+    private static readonly Dictionary<string, string> NoEnvironment = [];
+
     private readonly List<WorkerProcess> _workers = [];
     private readonly Dictionary<long, Action> _atStep = [];
+    private readonly List<(Func<bool> Condition, TaskCompletionSource Fulfilled)> _awaited = [];
+    private readonly List<Task<WorkerOutcome>> _local = [];
     private readonly ConcurrentQueue<string> _log = new();
     private readonly ILoggerFactory _loggers;
     private readonly bool _ownsCache;
@@ -38,27 +45,53 @@ internal sealed class TestCluster : IAsyncDisposable, ITrainingObserver, ICluste
 
     public ConcurrentQueue<(WorkerInfo To, Round Round, ShardRange Shards)> Reissued { get; } = new();
 
-    public ConcurrentQueue<(Round Round, ShardRange Shards)> Evaluations { get; } = new();
+    public ConcurrentQueue<string> WaitingMessages { get; } = new();
+
+    /// <summary>Done on the coordinator's thread when a worker has joined.</summary>
+    public Action<WorkerInfo>? AtJoin { get; set; }
+
+    /// <summary>Done on the coordinator's thread when a worker is lost.</summary>
+    public Action<WorkerInfo>? AtLoss { get; set; }
 
     public IReadOnlyCollection<string> LogLines => _log;
 
     public static async Task<TestCluster> StartAsync(RunSpec spec, CoordinatorOptions options, string? cache = null)
     {
         var cluster = new TestCluster(cache);
-        options = options with { Listen = new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 0) };
+        options = options with { Listen = new IPEndPoint(IPAddress.Loopback, 0) };
         cluster._run = await CoordinatorRun.StartAsync(spec, SmallRun.Dataset, options, cluster, cluster, cluster._loggers);
         return cluster;
     }
 
-    public WorkerProcess StartWorker(params string[] more)
+    public WorkerProcess StartWorker(params string[] more) => StartWorker(Run.EndPoint, NoEnvironment, more);
+
+    public WorkerProcess StartWorker(IPEndPoint coordinator, IReadOnlyDictionary<string, string> environment, params string[] more)
     {
-        var worker = WorkerProcess.Start(Run.EndPoint, Cache, more);
+        var worker = WorkerProcess.Start(coordinator, Cache, environment, more);
         lock (_workers)
         {
             _workers.Add(worker);
         }
 
         return worker;
+    }
+
+    /// <summary>A worker on a thread of this process, where a test needs an honest one beside a stub and no process to kill.</summary>
+    public void StartLocalWorker() => _local.Add(WorkerRole.RunAsync(
+        new WorkerOptions { Coordinator = Run.EndPoint.ToString(), CacheDirectory = Cache, FindDataset = _ => SmallRun.Dataset, ReconnectTimeout = TimeSpan.FromSeconds(1) },
+        NullLoggerFactory.Instance));
+
+    /// <summary>Completes when the condition holds, looked at whenever something happens to a worker.</summary>
+    public Task UntilAsync(Func<bool> condition)
+    {
+        var fulfilled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_awaited)
+        {
+            _awaited.Add((condition, fulfilled));
+        }
+
+        Look();
+        return fulfilled.Task.WaitAsync(Patience);
     }
 
     /// <summary>Does something on the coordinator's thread when so many steps are done: the run cannot go on meanwhile.</summary>
@@ -77,6 +110,9 @@ internal sealed class TestCluster : IAsyncDisposable, ITrainingObserver, ICluste
         }
     }
 
+    /// <summary>Waits for the run's end where it must be a failure.</summary>
+    public Task FailureAsync() => Run.Completion.WaitAsync(Patience);
+
     public string AllLogs() => string.Join('\n', ["Coordinator:", .. _log, .. _workers.Select(worker => $"Worker process {worker.Id}:\n{worker.LogText}")]);
 
     public async ValueTask DisposeAsync()
@@ -90,6 +126,8 @@ internal sealed class TestCluster : IAsyncDisposable, ITrainingObserver, ICluste
         {
             await _run.DisposeAsync();
         }
+
+        await Task.WhenAll(_local);
 
         _loggers.Dispose();
         if (_ownsCache)
@@ -114,15 +152,42 @@ internal sealed class TestCluster : IAsyncDisposable, ITrainingObserver, ICluste
     {
     }
 
-    void IClusterObserver.WorkerJoined(WorkerInfo worker) => Joined.Enqueue(worker);
+    void IClusterObserver.WorkerJoined(WorkerInfo worker)
+    {
+        Note(Joined, worker);
+        AtJoin?.Invoke(worker);
+    }
 
-    void IClusterObserver.WorkerLost(WorkerInfo worker, string reason) => Lost.Enqueue((worker, reason));
+    void IClusterObserver.WorkerLost(WorkerInfo worker, string reason)
+    {
+        Note(Lost, (worker, reason));
+        AtLoss?.Invoke(worker);
+    }
 
-    void IClusterObserver.WorkerLeft(WorkerInfo worker, string reason) => LeftInOrder.Enqueue((worker, reason));
+    void IClusterObserver.WorkerLeft(WorkerInfo worker, string reason) => Note(LeftInOrder, (worker, reason));
 
-    void IClusterObserver.WorkerRefused(string peer, string reason) => Refused.Enqueue(reason);
+    void IClusterObserver.WorkerRefused(string peer, string reason) => Note(Refused, reason);
 
-    void IClusterObserver.LeaseReissued(WorkerInfo to, Round round, ShardRange shards) => Reissued.Enqueue((to, round, shards));
+    void IClusterObserver.LeaseReissued(WorkerInfo to, Round round, ShardRange shards) => Note(Reissued, (to, round, shards));
+
+    void IClusterObserver.Waiting(string message) => Note(WaitingMessages, message);
+
+    private void Note<T>(ConcurrentQueue<T> queue, T what)
+    {
+        queue.Enqueue(what);
+        Look();
+    }
+
+    private void Look()
+    {
+        lock (_awaited)
+        {
+            foreach (var (_, fulfilled) in _awaited.Where(awaited => awaited.Condition()))
+            {
+                fulfilled.TrySetResult();
+            }
+        }
+    }
 
     ILogger ILoggerProvider.CreateLogger(string categoryName) => this;
 

@@ -8,11 +8,13 @@ namespace DistTrain.Cluster.Tests;
 /// <summary>A real worker process. Disposing kills it, by its id, whatever state it is in.</summary>
 internal sealed partial class WorkerProcess : IAsyncDisposable
 {
+    public const int SigContinue = 18;
     public const int SigStop = 19;
     public const int SigTerm = 15;
 
     private readonly Process _process;
     private readonly List<string> _log = [];
+    private readonly List<(string Text, int Times, TaskCompletionSource Said)> _awaited = [];
 
     private WorkerProcess(Process process)
     {
@@ -33,16 +35,21 @@ internal sealed partial class WorkerProcess : IAsyncDisposable
         }
     }
 
-    public static WorkerProcess Start(IPEndPoint coordinator, string cacheDirectory, params string[] more)
+    public static WorkerProcess Start(IPEndPoint coordinator, string cacheDirectory, IReadOnlyDictionary<string, string> environment, params string[] more)
     {
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "disttrain-worker"))
         {
             RedirectStandardError = true,
             RedirectStandardInput = true,
         };
-        foreach (var argument in (string[])["--coordinator", coordinator.ToString(), "--cache", cacheDirectory, "--start-timeout", "30", .. more])
+        foreach (var argument in (string[])["--coordinator", coordinator.ToString(), "--cache", cacheDirectory, .. more])
         {
             start.ArgumentList.Add(argument);
+        }
+
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
         }
 
         var worker = new WorkerProcess(Process.Start(start)!);
@@ -68,6 +75,22 @@ internal sealed partial class WorkerProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Completes when so many lines of its log contain the text.</summary>
+    public Task SaysAsync(string text, int times = 1)
+    {
+        var said = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_log)
+        {
+            _awaited.Add((text, times, said));
+            if (Count(text) >= times)
+            {
+                said.TrySetResult();
+            }
+        }
+
+        return said.Task.WaitAsync(TestCluster.Patience);
+    }
+
     public void CloseStandardInput() => _process.StandardInput.Close();
 
     public async Task<int> ExitAsync(TimeSpan within)
@@ -84,11 +107,20 @@ internal sealed partial class WorkerProcess : IAsyncDisposable
         _process.Dispose();
     }
 
+    private int Count(string text) => _log.Count(line => line.Contains(text, StringComparison.Ordinal));
+
     private void Note(string? line)
     {
         lock (_log)
         {
             _log.Add(line ?? "");
+            foreach (var (text, times, said) in _awaited)
+            {
+                if (Count(text) >= times)
+                {
+                    said.TrySetResult();
+                }
+            }
         }
     }
 

@@ -41,6 +41,9 @@ public static class CommonOptions
     /// <summary>How long to wait for workers, or for the coordinator.</summary>
     public static readonly TimeSpan DefaultStartTimeout = TimeSpan.FromSeconds(60);
 
+    /// <summary>How long a worker looks for a coordinator that it was attached to.</summary>
+    public static readonly TimeSpan DefaultReconnectTimeout = TimeSpan.FromMinutes(5);
+
     /// <summary>--model</summary>
     public static readonly Setting<string> Model = new(
         "--model", "NAME|FILE.json", $"Network: {string.Join(", ", ModelCatalog.Names)}, or a ModelSpec file. Default {DefaultModel}.", ReadModel);
@@ -139,6 +142,10 @@ public static class CommonOptions
     /// <summary>--start-timeout</summary>
     public static readonly Setting<TimeSpan> StartTimeout = Settings.Seconds(
         "--start-timeout", $"Seconds to wait for workers, or for the coordinator. Default {DefaultStartTimeout.TotalSeconds}.");
+
+    /// <summary>--reconnect-timeout</summary>
+    public static readonly Setting<TimeSpan> ReconnectTimeout = Settings.Seconds(
+        "--reconnect-timeout", $"Seconds to look for a coordinator that was lost. Default {DefaultReconnectTimeout.TotalSeconds}.");
 
     /// <summary>--json</summary>
     public static readonly Setting<bool> Json = Settings.Flag("--json", "One JSON object per line on standard output, nothing else there.");

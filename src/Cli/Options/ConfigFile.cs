@@ -23,7 +23,7 @@ public sealed class ConfigFile
     private static readonly Setting[] Allowed =
     [
         .. CommonOptions.OfRun, CommonOptions.Workers, CommonOptions.Threads, CommonOptions.Out, CommonOptions.StartTimeout, CommonOptions.Json,
-        CommonOptions.Listen, CommonOptions.Insecure, CommonOptions.Coordinator,
+        CommonOptions.Listen, CommonOptions.Insecure, CommonOptions.Coordinator, CommonOptions.ReconnectTimeout,
     ];
 
     private readonly Dictionary<string, (string Text, int Line)> _values = new(StringComparer.Ordinal);
@@ -87,13 +87,8 @@ public sealed class ConfigFile
 
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                var member = reader.GetString()!;
                 line = LineOf(json, reader.TokenStartIndex);
-                if (file._values.ContainsKey(member))
-                {
-                    throw new JsonException($"'{member}' stands there twice.");
-                }
-
+                var member = reader.GetString()!;
                 reader.Read();
                 line = LineOf(json, reader.TokenStartIndex);
                 file.ReadMember(member, ref reader, json, line);
@@ -103,7 +98,8 @@ public sealed class ConfigFile
             {
             }
         }
-        catch (Exception e) when (e is JsonException or NotSupportedException)
+        // InvalidOperationException: bytes that are no UTF-8, and escapes that are no characters.
+        catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
         {
             // A nested reader counts its lines from the member's value on; the outer one from the file's start.
             var at = e is JsonException { LineNumber: { } inner } ? e.Data.Contains(Nested) ? line + (int)inner : (int)inner + 1 : line;
@@ -122,6 +118,11 @@ public sealed class ConfigFile
             return;
         }
 
+        if (_values.ContainsKey(KeyOf(member)) || (member == NumericsRevisionInSpec && NumericsRevision is not null))
+        {
+            throw new JsonException($"'{member}' stands there twice.");
+        }
+
         if (reader.TokenType == JsonTokenType.StartObject)
         {
             ReadSpecification(member, ref reader, line);
@@ -136,11 +137,14 @@ public sealed class ConfigFile
             return;
         }
 
-        var setting = Array.Find(Allowed, candidate => candidate.Key == (member == ShardCountInSpec ? CommonOptions.Shards.Key : member))
+        var setting = Array.Find(Allowed, candidate => candidate.Key == KeyOf(member))
             ?? throw new JsonException($"unknown member '{member}'.{NearestName.Suggestion(member, Allowed.Select(candidate => candidate.Key))} "
                 + $"Known members: {string.Join(", ", Allowed.Select(candidate => candidate.Key))}.");
         _values.Add(setting.Key, (ReadText(member, ref reader, json), line));
     }
+
+    /// <summary>A run.json says <c>shardCount</c> for what the command line calls <c>--shards</c>.</summary>
+    private static string KeyOf(string member) => member == ShardCountInSpec ? CommonOptions.Shards.Key : member;
 
     private static string ReadText(string member, ref Utf8JsonReader reader, ReadOnlySpan<byte> json)
     {
@@ -215,11 +219,12 @@ public sealed class ConfigFile
 
     private static int LineOf(ReadOnlySpan<byte> json, long index) => json[..(int)index].Count((byte)'\n') + 1;
 
-    /// <summary>The reason without the serializer's own "Path … LineNumber …".</summary>
+    /// <summary>The reason without the serializer's own "Path … LineNumber …" and the names of our types.</summary>
     private static string Reason(Exception e)
     {
-        var end = e.Message.IndexOf(" Path: ", StringComparison.Ordinal);
-        end = end < 0 ? e.Message.IndexOf(" LineNumber: ", StringComparison.Ordinal) : end;
-        return end < 0 ? e.Message : e.Message[..end];
+        var message = SpecJson.WithoutTypes(e.Message);
+        var end = message.IndexOf(" Path: ", StringComparison.Ordinal);
+        end = end < 0 ? message.IndexOf(" LineNumber: ", StringComparison.Ordinal) : end;
+        return end < 0 ? message : message[..end];
     }
 }

@@ -10,10 +10,11 @@ public static class NearestName
     /// <summary>The known name with the fewest edits, if they are at most a third of its length (at least 2), or one that begins like it.</summary>
     public static string? Find(string given, IEnumerable<string> known)
     {
-        var best = known.Select(name => (name, distance: Distance(given.ToLowerInvariant(), name))).MinBy(pair => pair.distance);
-        return best.name is { } nearest && (best.distance <= Math.Max(2, nearest.Length / 3) || (given.Length > 2 && nearest.StartsWith(given, StringComparison.Ordinal)))
+        var names = known.ToList();
+        var best = names.Select(name => (name, distance: Distance(given.ToLowerInvariant(), name))).MinBy(pair => pair.distance);
+        return best.name is { } nearest && best.distance <= Math.Max(2, nearest.Length / 3)
             ? nearest
-            : null;
+            : names.Find(name => given.Length > 2 && name.StartsWith(given, StringComparison.Ordinal));
     }
 
     /// <summary>Insertions, deletions and substitutions from one text to the other (Levenshtein 1965).</summary>

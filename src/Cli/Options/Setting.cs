@@ -143,8 +143,9 @@ public static class Settings
     public static Setting<DnsEndPoint> Address(string name, string help) => new(name, "HOST:PORT", help, text =>
     {
         var colon = text.LastIndexOf(':');
-        return colon > 0 && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
-            ? new DnsEndPoint(text[..colon].Trim('[', ']'), port)
+        var host = text[..Math.Max(0, colon)].Trim('[', ']');
+        return host.Length > 0 && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+            ? new DnsEndPoint(host, port)
             : throw new FormatException("HOST:PORT, for example 127.0.0.1:29500 or [::1]:29500.");
     });
 

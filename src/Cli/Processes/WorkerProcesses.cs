@@ -26,6 +26,7 @@ public sealed class WorkerProcesses : IAsyncDisposable
             CommonOptions.Coordinator.Name, coordinator,
             CommonOptions.Threads.Name, threads.ToString(CultureInfo.InvariantCulture),
             CommonOptions.StartTimeout.Name, startTimeout.TotalSeconds.ToString("R", CultureInfo.InvariantCulture),
+            .. context.DataDirectory is { } data ? (string[])[CommonOptions.Data.Name, data] : [],
         ];
         for (var number = 1; number <= count; number++)
         {

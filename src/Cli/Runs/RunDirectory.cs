@@ -21,7 +21,9 @@ public sealed class RunDirectory
 
     private const int HashCharacters = 8;
 
-    private RunDirectory(string path) => FullPath = path;
+    private readonly bool _isNew;
+
+    private RunDirectory(string path, bool isNew = false) => (FullPath, _isNew) = (path, isNew);
 
     /// <summary>The directory.</summary>
     public string FullPath { get; }
@@ -65,18 +67,46 @@ public sealed class RunDirectory
         }
     }
 
-    /// <summary>Makes the directory.</summary>
-    /// <exception cref="InvalidInputException">It is not empty, or cannot be made.</exception>
+    /// <summary>Makes the directory and takes it: of two runs that begin in one place at the same time, the second is refused.</summary>
+    /// <exception cref="InvalidInputException">It is not empty, or cannot be made or written to.</exception>
     public static RunDirectory Create(string path)
     {
         RequireUsable(path);
         try
         {
-            return new RunDirectory(Directory.CreateDirectory(path).FullName);
+            var isNew = !Directory.Exists(path);
+            var directory = new RunDirectory(Directory.CreateDirectory(path).FullName, isNew);
+            // Making a file that must not be there is atomic; making a directory is not.
+            new FileStream(directory.MetricsPath, FileMode.CreateNew).Dispose();
+            return directory;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InvalidInputException($"The run directory {path} cannot be made: {e.Message}", e);
+            RequireUsable(path);
+            throw new InvalidInputException($"The run directory {path} cannot be made or written to: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Makes a directory that nobody named, for which a free name is found: <c>path</c>, <c>path-2</c>, <c>path-3</c> …</summary>
+    /// <exception cref="InvalidInputException">It cannot be made or written to.</exception>
+    public static RunDirectory CreateFree(string path)
+    {
+        for (var number = 1; ; number++)
+        {
+            var candidate = number == 1 ? path : FormattableString.Invariant($"{path}-{number}");
+            if (Path.Exists(candidate))
+            {
+                continue;
+            }
+
+            try
+            {
+                return Create(candidate);
+            }
+            catch (InvalidInputException) when (File.Exists(new RunDirectory(candidate).MetricsPath))
+            {
+                // Another run was faster.
+            }
         }
     }
 
@@ -85,6 +115,20 @@ public sealed class RunDirectory
     public static RunDirectory Open(string path) => Directory.Exists(path)
         ? new RunDirectory(path)
         : throw new InvalidInputException($"There is no run directory {path}. 'disttrain train' prints where it puts its runs.");
+
+    /// <summary>Takes back <see cref="Create"/> for a run that did not begin: its first files, and the directory if it was made for it.</summary>
+    public void Discard()
+    {
+        foreach (var path in (ReadOnlySpan<string>)[LogPath, MetricsPath, RunPath])
+        {
+            File.Delete(path);
+        }
+
+        if (_isNew)
+        {
+            Directory.Delete(FullPath);
+        }
+    }
 
     /// <summary>Writes the specification, and where the data was asked for.</summary>
     public void WriteRun(RunSpec spec, string? dataDirectory)

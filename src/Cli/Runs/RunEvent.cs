@@ -47,13 +47,13 @@ public abstract record RunEvent
 /// <param name="Shards">Per step.</param>
 /// <param name="Seed">Of every random number.</param>
 /// <param name="Workers">Processes that compute; 0 for this one.</param>
-/// <param name="Threads">Of each.</param>
+/// <param name="Threads">Of each; null if each worker decides for itself.</param>
 /// <param name="Address">Where more workers can join; null without a coordinator.</param>
 /// <param name="Version">Of the program.</param>
 /// <param name="NumericsRevision">The contract of bits.</param>
 public sealed record Started(
     string Run, string Model, string Dataset, string Optimizer, long Steps, int StepsPerEpoch, int BatchSize, int Shards, ulong Seed,
-    int Workers, int Threads, string? Address, string Version, int NumericsRevision) : RunEvent;
+    int Workers, int? Threads, string? Address, string Version, int NumericsRevision) : RunEvent;
 
 /// <summary>How far it is.</summary>
 /// <param name="Step">Steps done.</param>
@@ -104,7 +104,7 @@ public sealed record Failed(string Reason, int ExitCode) : RunEvent;
 /// <param name="SamplesPerSecond">As <see cref="ThroughputMeter"/> measures; null if the run was too short.</param>
 /// <param name="ElapsedSeconds">Since the process began.</param>
 /// <param name="Workers">As asked for.</param>
-/// <param name="Threads">Of each process.</param>
+/// <param name="Threads">Of each process; null if each worker decided for itself.</param>
 /// <param name="Shards">Per step.</param>
 /// <param name="Seed">Of every random number.</param>
 /// <param name="ResumedFrom">The step it was resumed from; null if it began at 0.</param>
@@ -112,7 +112,7 @@ public sealed record Failed(string Reason, int ExitCode) : RunEvent;
 /// <param name="ParametersSha256">The proof: see docs/determinism.md.</param>
 public sealed record Completed(
     string Run, string Model, string Dataset, string Optimizer, long Steps, long Epochs, double? TrainLoss, double? TestLoss,
-    double? TestAccuracy, double? SamplesPerSecond, double ElapsedSeconds, int Workers, int Threads, int Shards, ulong Seed, long? ResumedFrom,
+    double? TestAccuracy, double? SamplesPerSecond, double ElapsedSeconds, int Workers, int? Threads, int Shards, ulong Seed, long? ResumedFrom,
     int NumericsRevision, string ParametersSha256) : RunEvent;
 
 /// <summary>Generated, since reflection would cost a short run a tenth of its time.</summary>

@@ -28,6 +28,8 @@ public sealed class RunLog : IDisposable
             // The frameworks' own chatter tells nobody anything about a run.
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
             .MinimumLevel.Override("Grpc", LogEventLevel.Warning)
+            // A host that cannot start throws; its exception is reported once, in the user's terms.
+            .MinimumLevel.Override("Microsoft.Extensions.Hosting", LogEventLevel.Fatal)
             .WriteTo.Sink(new LineSink(warn), toStandardError);
         if (path is not null)
         {
@@ -41,8 +43,8 @@ public sealed class RunLog : IDisposable
     [System.Diagnostics.CodeAnalysis.SuppressMessage("Usage", "CA2254", Justification = "The message is a value of the template.")]
     public void Information(string message) => _logger.Information("{Message:l}", message);
 
-    /// <summary>An error with its stack, into the file; standard error gets the message by another way.</summary>
-    public void Failure(Exception e, string message) => _logger.ForContext(LineSink.AlreadyShown, true).Error(e, "{Message:l}", message);
+    /// <summary>An error, with its stack if there is one to show, into the file; standard error gets the message by another way.</summary>
+    public void Failure(Exception? e, string message) => _logger.ForContext(LineSink.AlreadyShown, true).Error(e, "{Message:l}", message);
 
     /// <summary>For libraries that log.</summary>
     public ILoggerFactory CreateFactory() => new SerilogLoggerFactory(_logger);

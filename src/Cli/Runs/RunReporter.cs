@@ -17,7 +17,7 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     private readonly ThroughputMeter _meter;
     private readonly StreamWriter _metrics;
     private readonly int _workers;
-    private readonly int _threads;
+    private readonly int? _threads;
     private long _lastProgress;
     private long _lastMetrics;
     private (long Samples, TimeSpan Inside) _before;
@@ -31,18 +31,22 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     /// <param name="view">What is shown; it belongs to the caller.</param>
     /// <param name="surroundings">For the clock.</param>
     /// <param name="workers">As asked for.</param>
-    /// <param name="threads">Of each process.</param>
-    public RunReporter(RunSpec spec, RunDirectory directory, IRunView view, Surroundings surroundings, int workers, int threads)
+    /// <param name="threads">Of each process; null if each worker decides for itself.</param>
+    public RunReporter(RunSpec spec, RunDirectory directory, IRunView view, Surroundings surroundings, int workers, int? threads)
     {
         (_spec, _directory, _view, _surroundings, _workers, _threads) = (spec, directory, view, surroundings, workers, threads);
         _meter = new ThroughputMeter(surroundings.Time, spec.TotalSteps);
         _metrics = new StreamWriter(directory.MetricsPath) { AutoFlush = true, NewLine = "\n" };
     }
 
+    /// <summary>Whether <see cref="Start"/> was called.</summary>
+    public bool HasStarted { get; private set; }
+
     /// <summary>The run is about to begin.</summary>
     /// <param name="address">Where workers can join; null without a coordinator.</param>
     public void Start(string? address)
     {
+        HasStarted = true;
         _lastProgress = _lastMetrics = _surroundings.Time.GetTimestamp();
         Emit(new Started(
             _directory.FullPath, _spec.Model.Name, _spec.Dataset.Name, _spec.Optimizer.Name, _spec.TotalSteps, _spec.StepsPerEpoch, _spec.BatchSize,

@@ -42,26 +42,28 @@ public sealed partial class CompareVerb : Verb
             throw new InvalidInputException($"{values.Place(CommonOptions.WorkerCounts)} names a worker count twice; each is compared once.");
         }
 
-        // Everything a child would refuse is refused here, before the first one starts.
+        // What can be refused without the data is refused here, before the first run starts.
         RunRequest.From(values, surroundings);
         values.Find(CommonOptions.Threads);
         values.Find(CommonOptions.StartTimeout);
         var json = values.Get(CommonOptions.Json, false);
-        var directory = RunDirectory.Create(values.FindText(CommonOptions.Out) is { } path ? surroundings.Resolve(path) : DefaultPath(surroundings));
+        var directory = values.FindText(CommonOptions.Out) is { } path ? surroundings.Resolve(path) : DefaultPath(surroundings);
+        // Each run makes its own directory in it, and says so if it cannot.
+        RunDirectory.RequireUsable(directory);
         var rows = new List<ComparedRow>();
         foreach (var count in counts)
         {
-            var completed = await MeasureAsync(call, count, Path.Combine(directory.FullPath, FormattableString.Invariant($"workers-{count}"))).ConfigureAwait(false);
+            var completed = await MeasureAsync(call, count, Path.Combine(directory, FormattableString.Invariant($"workers-{count}"))).ConfigureAwait(false);
             rows.Add(ComparedRow.Of(completed, rows.FirstOrDefault()));
             if (!json)
             {
                 surroundings.Output.WriteLine(FormattableString.Invariant(
-                    $"measured {count} workers: {EventText.Number(completed.SamplesPerSecond, "N0")} samples/s, {completed.ElapsedSeconds:F1} s in all"));
+                    $"measured {Workers(count)}: {EventText.Number(completed.SamplesPerSecond, "N0")} samples/s, {completed.ElapsedSeconds:F1} s in all"));
             }
         }
 
         var agree = rows.All(row => row.ParametersSha256 == rows[0].ParametersSha256);
-        var result = new ComparedLine("compared", directory.FullPath, agree, rows);
+        var result = new ComparedLine("compared", directory, agree, rows);
         surroundings.Output.WriteLine(json ? JsonSerializer.Serialize(result, CompareJson.Default.ComparedLine) : Describe(result));
         return agree ? ExitCode.Done : ExitCode.Failed;
     }
@@ -85,7 +87,7 @@ public sealed partial class CompareVerb : Verb
         return code == ExitCode.Done && last is Completed completed
             ? completed
             : throw new ChildFailedException(
-                $"The training with {workers} workers ended with exit code {code}: {(last is Failed failed ? failed.Reason : "it did not say why")}",
+                $"The training with {Workers(workers)} ended with exit code {code}: {(last is Failed failed ? failed.Reason : "it did not say why")}",
                 code == ExitCode.Done ? ExitCode.Failed : code);
     }
 
@@ -111,9 +113,9 @@ public sealed partial class CompareVerb : Verb
         }
 
         return text.Append(result.Agree ? "The hashes agree: the same bits." : "THE HASHES DIFFER.").ToString();
-
-        static string Workers(int count) => count switch { 0 => "no workers", 1 => "1 worker", _ => FormattableString.Invariant($"{count} workers") };
     }
+
+    private static string Workers(int count) => count switch { 0 => "no workers", 1 => "1 worker", _ => FormattableString.Invariant($"{count} workers") };
 
     /// <summary>One worker count.</summary>
     /// <param name="Workers">How many.</param>
@@ -132,9 +134,9 @@ public sealed partial class CompareVerb : Verb
         public static ComparedRow Of(Completed run, ComparedRow? first)
         {
             var speedUp = first is null ? 1 : RunEvent.Finite(run.SamplesPerSecond / first.SamplesPerSecond);
-            var threads = first is null ? 1 : (double)AllThreads(run.Workers, run.Threads) / AllThreads(first.Workers, first.Threads);
+            var threads = first is null ? 1 : (double)AllThreads(run.Workers, run.Threads ?? 1) / AllThreads(first.Workers, first.Threads);
             return new ComparedRow(
-                run.Workers, run.Threads, run.SamplesPerSecond, run.ElapsedSeconds, speedUp, speedUp / threads, run.ParametersSha256, run.TestAccuracy,
+                run.Workers, run.Threads ?? 1, run.SamplesPerSecond, run.ElapsedSeconds, speedUp, speedUp / threads, run.ParametersSha256, run.TestAccuracy,
                 first is null || first.ParametersSha256 == run.ParametersSha256);
         }
 

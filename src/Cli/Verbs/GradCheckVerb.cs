@@ -36,9 +36,9 @@ public sealed partial class GradCheckVerb : Verb
         var model = RunRequest.ReadModel(values, surroundings);
         var images = await ReadImages(call).ConfigureAwait(false);
         using var check = new GradientCheck(model, images, values.Get(CommonOptions.Seed, CommonOptions.DefaultSeed));
-        var (gradient, backpropagation) = Fastest(surroundings.Time, check.BackpropagationGradient);
+        var (gradient, backpropagation) = Fastest(surroundings.Time, check.BackpropagationGradient, call.Stop.Token);
         var begin = surroundings.Time.GetTimestamp();
-        var numerical = check.NumericalGradient();
+        var numerical = check.NumericalGradient(call.Stop.Token);
         var perElement = surroundings.Time.GetElapsedTime(begin) / check.ElementCount;
         var result = check.Compare(gradient, numerical);
         var ratio = perElement * check.Layout.Length / backpropagation;
@@ -67,11 +67,12 @@ public sealed partial class GradCheckVerb : Verb
     }
 
     /// <summary>The shortest of several runs: the first ones also translate the code.</summary>
-    private static (double[] Gradient, TimeSpan Time) Fastest(TimeProvider time, Func<double[]> compute)
+    private static (double[] Gradient, TimeSpan Time) Fastest(TimeProvider time, Func<double[]> compute, CancellationToken cancellation)
     {
         var (gradient, best) = (Array.Empty<double>(), TimeSpan.MaxValue);
         for (var i = 0; i < Repetitions; i++)
         {
+            cancellation.ThrowIfCancellationRequested();
             var begin = time.GetTimestamp();
             gradient = compute();
             var elapsed = time.GetElapsedTime(begin);

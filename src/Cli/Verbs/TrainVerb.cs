@@ -1,6 +1,8 @@
+using System.Net;
 using DistTrain.Cli.Options;
 using DistTrain.Cli.Processes;
 using DistTrain.Cli.Runs;
+using DistTrain.Coordinator;
 using DistTrain.Core.Training;
 
 namespace DistTrain.Cli.Verbs;
@@ -31,13 +33,20 @@ public sealed class TrainVerb : Verb
 
         var workers = call.Values.Get(CommonOptions.Workers, 0);
         var threads = call.Values.Get(CommonOptions.Threads, DefaultThreads(workers, call.Surroundings.Cores));
+        var startTimeout = call.Values.Get(CommonOptions.StartTimeout, CommonOptions.DefaultStartTimeout);
         return TrainingRun.RunAsync(call, workers, threads, context => workers == 0
             ? Task.FromResult(TrainHere(context, threads, call.Stop))
-            : throw new NotSupportedException("workers"));
+            : OnWorkers(context, workers, threads, startTimeout, call));
     }
 
     /// <summary>All cores for one process, an equal share for each of several, at least 1.</summary>
     public static int DefaultThreads(int workers, int cores) => workers == 0 ? cores : Math.Max(1, cores / workers);
+
+    private static Task<TrainingState> OnWorkers(RunContext context, int workers, int threads, TimeSpan startTimeout, VerbCall call)
+    {
+        var options = new CoordinatorOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0), WorkersToStart = workers, StartTimeout = startTimeout };
+        return ClusterTraining.RunAsync(context, options, workers, threads, call);
+    }
 
     private static TrainingState TrainHere(RunContext context, int threads, StopRequest stop)
     {

@@ -34,8 +34,8 @@ public static class EventText
     private static string Of(Started started)
     {
         var who = started.Workers == 0
-            ? Invariant($"in this process, {Plural(started.Threads, "thread")}")
-            : Invariant($"on {Plural(started.Workers, "worker")} of {Plural(started.Threads, "thread")}");
+            ? Invariant($"in this process, {Plural(started.Threads ?? 1, "thread")}")
+            : Invariant($"on {Plural(started.Workers, "worker")}{(started.Threads is { } threads ? " of " + Plural(threads, "thread") : " or more")}");
         var text = new StringBuilder()
             .Append(CultureInfo.InvariantCulture, $"{started.Model} on {started.Dataset}, {started.Optimizer}, batch {started.BatchSize}, ")
             .Append(CultureInfo.InvariantCulture, $"{started.Steps:N0} steps ({started.StepsPerEpoch:N0} per epoch), {started.Shards} shards, seed {started.Seed}, {who}")

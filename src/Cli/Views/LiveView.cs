@@ -73,7 +73,7 @@ public sealed class LiveView : IRunView
         var opened = new TaskCompletionSource<ProgressTask>();
         _drawing = _console.Progress()
             .AutoClear(true)
-            .Columns(new ProgressBarColumn { Width = 30 }, new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left })
+            .Columns(new ProgressBarColumn { Width = 20 }, new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left })
             .StartAsync(async context =>
             {
                 opened.SetResult(context.AddTask("starting", maxValue: steps));

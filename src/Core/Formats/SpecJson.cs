@@ -1,18 +1,20 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
 using DistTrain.Core.Models;
 using DistTrain.Core.Training;
 
 namespace DistTrain.Core.Formats;
 
 /// <summary>Run and model specifications as JSON: camelCase, strict. An unknown or missing member is an error that says where.</summary>
-public static class SpecJson
+public static partial class SpecJson
 {
     /// <summary>Strict reading, indented writing.</summary>
     public static JsonSerializerOptions Options { get; } = new(JsonSerializerDefaults.General)
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        AllowDuplicateProperties = false,
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
@@ -20,6 +22,7 @@ public static class SpecJson
         AllowTrailingCommas = true,
         MaxDepth = 32,
         WriteIndented = true,
+        Converters = { new JsonStringEnumConverter(namingPolicy: null, allowIntegerValues: false) },
     };
 
     private static readonly JsonSerializerOptions Compact = new(Options) { WriteIndented = false };
@@ -34,7 +37,7 @@ public static class SpecJson
     public static ModelSpec ReadModel(string json, string source)
     {
         var model = Read<ModelSpec>(json, source);
-        model.Shapes();
+        Check(() => model.Shapes(), source);
         return model;
     }
 
@@ -45,7 +48,7 @@ public static class SpecJson
     public static RunSpec ReadRun(string json, string source)
     {
         var run = Read<RunSpec>(json, source);
-        run.Validate();
+        Check(run.Validate, source);
         return run;
     }
 
@@ -57,8 +60,32 @@ public static class SpecJson
         }
         catch (Exception e) when (e is JsonException or NotSupportedException)
         {
-            var place = e is JsonException { LineNumber: { } line } ? $" (line {line + 1})" : "";
-            throw new InvalidInputException($"{source}{place}: {e.Message}", e);
+            var place = e is JsonException { LineNumber: { } line } ? $", line {line + 1}" : "";
+            throw new InvalidInputException($"{source}{place}: {WithoutTypes(e.Message)}", e);
         }
     }
+
+    private static void Check(Action validate, string source)
+    {
+        try
+        {
+            validate();
+        }
+        catch (InvalidInputException e)
+        {
+            throw new InvalidInputException($"{source}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The serializer's message in the user's terms: the place in the text stays, the names of our types go.</summary>
+    public static string WithoutTypes(string message) =>
+        TypeName().Replace(LineAndByte().Replace(message, "$1."), "")
+            .Replace("could not be mapped to any .NET member", "is unknown", StringComparison.Ordinal)
+            .Replace(" Consider updating its nullability annotation.", "", StringComparison.Ordinal);
+
+    [GeneratedRegex(@"( Path: [^|]*[^| ]) \| LineNumber: .*$", RegexOptions.Singleline)]
+    private static partial Regex LineAndByte();
+
+    [GeneratedRegex(@"( contained in| on| for)?( polymorphic interface or abstract)? type '[^']*'| to (System|DistTrain)\.[\w.`+\[\],]*(?=\.)")]
+    private static partial Regex TypeName();
 }

@@ -61,7 +61,9 @@ public static class Elementary
         return typeof(T) == typeof(float) ? From<T>((float)sum.RoundToOdd().Value) : From<T>(sum.Round().Value);
     }
 
-    // Vectors: each half of the floats becomes a register of doubles (exactly), and Narrow rounds them to nearest even, once.
+    // Vectors: the floats widen to two registers of doubles (exactly), and Narrow rounds those to nearest even, once. Both registers go
+    // through the formula together, so that their chains overlap, and each formula is a method of its own: inlined into a caller's loop
+    // its many small operators would exceed the compiler's inlining budget and become calls.
 
     /// <summary>eˣ in every lane.</summary>
     public static Vector512<float> Exp(Vector512<float> x) =>

@@ -60,7 +60,7 @@ internal static class ExponentialFormula
         TLanes.AddBits(TLanes.ShiftBitsLeft(shift, 52), TLanes.CreateFromBits(BitsOfOne));
 
     /// <summary>eˣ as a double whose conversion to float is the correctly rounded result; x is a float.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining)] // see Elementary
     public static TLanes ForFloat<TLanes>(TLanes x)
         where TLanes : unmanaged, IDoubleLanes<TLanes>
     {

@@ -47,7 +47,7 @@ internal static class HyperbolicTangentFormula
     }
 
     /// <summary>tanh x as a double whose conversion to float is the correctly rounded result; x is a float.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining)] // see Elementary
     public static TLanes ForFloat<TLanes>(TLanes x)
         where TLanes : unmanaged, IDoubleLanes<TLanes>
     {

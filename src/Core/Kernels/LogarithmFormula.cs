@@ -61,7 +61,7 @@ internal static class LogarithmFormula
     }
 
     /// <summary>ln x as a double whose conversion to float is the correctly rounded result; x is a float (so never a denormal double).</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining)] // see Elementary
     public static TLanes ForFloat<TLanes>(TLanes x)
         where TLanes : unmanaged, IDoubleLanes<TLanes>
     {

@@ -31,7 +31,7 @@ public sealed unsafe class VectorKernels<TLanes> : Kernels<float>
 
     /// <inheritdoc/>
     public override PackedOperand<float> CreateOperand(int depth, int columns) =>
-        new(depth, columns, depth * Panels.PaddedColumns<TLanes>(columns));
+        new(depth, columns, checked(depth * Panels.PaddedColumns<TLanes>(columns)));
 
     /// <inheritdoc/>
     public override void Pack(float* source, int rowStride, PackedOperand<float> operand) => Panels.Pack<TLanes>(source, rowStride, operand);

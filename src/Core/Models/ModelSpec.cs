@@ -87,6 +87,11 @@ public sealed record AffineSpec(int Units, InitializerKind Initializer = Initial
             throw new InvalidInputException("standardDeviation must be above 0 and goes with the initializer gaussian only.");
         }
 
+        if ((long)Units * input.Size > int.MaxValue)
+        {
+            throw new InvalidInputException($"a weight of ({Units}, {input.Size}) has more than {int.MaxValue} elements.");
+        }
+
         return new Shape(Units);
     }
 
@@ -157,17 +162,24 @@ public sealed record ModelSpec(
             throw new InvalidInputException($"Model {Name}: input must be a list of dimensions of at least 1, for example [784].");
         }
 
+        if (Input.Aggregate(1d, (size, dimension) => size * dimension) > int.MaxValue)
+        {
+            throw new InvalidInputException($"Model {Name}: an input of ({string.Join(", ", Input)}) has more than {int.MaxValue} elements.");
+        }
+
         if (Layers is not { Count: > 0 })
         {
             throw new InvalidInputException($"Model {Name}: layers must name at least one layer.");
         }
 
         var shapes = new List<Shape> { new([.. Input]) };
+        var parameters = 0L;
         for (var i = 0; i < Layers.Count; i++)
         {
             try
             {
                 shapes.Add((Layers[i] ?? throw new InvalidInputException("it is null.")).OutputShape(shapes[i]));
+                parameters += Layers[i].Parameters(shapes[i]).Sum(parameter => (long)parameter.Shape.Size);
             }
             catch (InvalidInputException e)
             {
@@ -175,7 +187,12 @@ public sealed record ModelSpec(
             }
         }
 
-        return shapes;
+        return parameters switch
+        {
+            0 => throw new InvalidInputException($"Model {Name}: none of its layers has parameters, so there is nothing to learn."),
+            > int.MaxValue => throw new InvalidInputException($"Model {Name}: it has {parameters} parameters; more than {int.MaxValue} are not supported."),
+            _ => shapes,
+        };
     }
 
     /// <summary>Where the parameters lie. Names are PyTorch's for an <c>nn.Sequential</c>: <c>0.weight</c>, <c>0.bias</c>, <c>2.weight</c> …</summary>

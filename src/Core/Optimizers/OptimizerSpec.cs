@@ -21,14 +21,15 @@ public sealed record OptimizerSpec(
     double? Beta2 = null,
     double? Epsilon = null)
 {
+    // Hyperparameters under the names that users give them: in JSON, and with two dashes on the command line.
     private static readonly Dictionary<string, (double LearningRate, string[] Has)> Known = new(StringComparer.Ordinal)
     {
         ["sgd"] = (0.1, []),
-        ["momentum"] = (0.1, [nameof(Momentum)]),
-        ["nesterov"] = (0.1, [nameof(Momentum)]),
-        ["adagrad"] = (0.01, [nameof(Epsilon)]),
-        ["rmsprop"] = (0.01, [nameof(Alpha), nameof(Epsilon)]),
-        ["adam"] = (0.001, [nameof(Beta1), nameof(Beta2), nameof(Epsilon)]),
+        ["momentum"] = (0.1, ["momentum"]),
+        ["nesterov"] = (0.1, ["momentum"]),
+        ["adagrad"] = (0.01, ["epsilon"]),
+        ["rmsprop"] = (0.01, ["alpha", "epsilon"]),
+        ["adam"] = (0.001, ["beta1", "beta2", "epsilon"]),
     };
 
     /// <summary>The known optimizers, in the order to show them.</summary>
@@ -45,14 +46,14 @@ public sealed record OptimizerSpec(
         var has = Find(Name).Has;
         if (!((float)LearningRate > 0) || !float.IsFinite((float)LearningRate))
         {
-            throw new InvalidInputException($"The learning rate is {LearningRate:R}; it must be a number above 0.");
+            throw new InvalidInputException($"The learning rate is {LearningRate:R}; it must be above 0 and at most {float.MaxValue:R}.");
         }
 
-        Check(nameof(Momentum), Momentum, below1: true);
-        Check(nameof(Alpha), Alpha, below1: true);
-        Check(nameof(Beta1), Beta1, below1: true);
-        Check(nameof(Beta2), Beta2, below1: true);
-        Check(nameof(Epsilon), Epsilon, below1: false);
+        Check("momentum", Momentum, below1: true);
+        Check("alpha", Alpha, below1: true);
+        Check("beta1", Beta1, below1: true);
+        Check("beta2", Beta2, below1: true);
+        Check("epsilon", Epsilon, below1: false);
 
         void Check(string hyperparameter, double? value, bool below1)
         {
@@ -63,7 +64,7 @@ public sealed record OptimizerSpec(
 
             if (!has.Contains(hyperparameter))
             {
-                throw new InvalidInputException($"The optimizer {Name} has no hyperparameter {hyperparameter}; it has: {string.Join(", ", has)}.");
+                throw new InvalidInputException($"The optimizer {Name} has no hyperparameter {hyperparameter}; it has{(has.Length == 0 ? " none" : $": {string.Join(", ", has)}")}.");
             }
 
             // As the update sees it: 1 − 1e-9 is 1 there.

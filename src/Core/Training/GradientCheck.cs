@@ -102,7 +102,8 @@ public sealed unsafe class GradientCheck : IDisposable
     }
 
     /// <summary>The gradient by two forward passes per element, at the elements that are checked, ascending.</summary>
-    public IReadOnlyList<NumericalElement> NumericalGradient()
+    /// <param name="cancellation">Ends it between two elements: a large model takes minutes.</param>
+    public IReadOnlyList<NumericalElement> NumericalGradient(CancellationToken cancellation = default)
     {
         var result = new NumericalElement[_elements.Length];
         var lossesAbove = new double[_labels.Length];
@@ -113,6 +114,7 @@ public sealed unsafe class GradientCheck : IDisposable
         Evaluate(lossesAbove, sides);
         for (var i = 0; i < result.Length; i++)
         {
+            cancellation.ThrowIfCancellationRequested();
             ref var parameter = ref _parameters.Span[_elements[i]];
             var value = parameter;
             var (above, below) = (value + Step, value - Step);

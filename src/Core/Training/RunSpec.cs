@@ -55,6 +55,9 @@ public sealed record RunSpec(
     [JsonIgnore]
     public int EvaluationShardCount => ((Dataset.TestCount - 1) / SamplesPerEvaluationShard) + 1;
 
+    /// <summary>Whether the test set is evaluated after that many steps: after each epoch, and at the end.</summary>
+    public bool EvaluationIsDue(long stepsDone) => stepsDone > 0 && (stepsDone == TotalSteps || stepsDone % StepsPerEpoch == 0);
+
     /// <summary>Checks everything that can be checked without the data.</summary>
     /// <exception cref="InvalidInputException">Something is missing, out of range or does not fit.</exception>
     public void Validate()
@@ -70,8 +73,9 @@ public sealed record RunSpec(
         Require(ShardCount is >= 1 and <= MaximumShardCount, $"The shard count is {ShardCount}; it must be from 1 to {MaximumShardCount}.");
         Require(Epochs is null != Steps is null, "A run lasts a number of epochs or a number of steps: give one of the two.");
         Require(Epochs is null or >= 1, $"The number of epochs is {Epochs}; it must be at least 1.");
-        Require(Steps is null or (>= 1 and < RandomStream.StepLimit), $"The number of steps is {Steps}; it must be at least 1.");
+        Require(Steps is null or (>= 1 and < RandomStream.StepLimit), $"The number of steps is {Steps}; it must be from 1 to {RandomStream.StepLimit - 1}.");
         Require(Dataset.TrainCount >= 1 && Dataset.TestCount >= 1, $"The dataset {Dataset.Name} is empty.");
+        Require(TotalSteps < RandomStream.StepLimit, $"{Epochs} epochs are {TotalSteps} steps; there must be fewer than {RandomStream.StepLimit}.");
         Require(
             NumericsRevision == CurrentNumericsRevision,
             $"The run follows numerics revision {NumericsRevision}, this build {CurrentNumericsRevision}: its bits would differ. Use the build that began it.");

@@ -14,8 +14,10 @@ namespace DistTrain.Core.Training;
 public sealed unsafe class ShardComputation : IDisposable
 {
     private readonly Kernels<float> _kernels;
+    private readonly int _sampleSize;
+    private readonly int _scoreCount;
     private readonly ThreadTeam _team;
-    private readonly ThreadState[] _threads;
+    private readonly ComputeThreadState[] _threads;
     private readonly PartialTree _gradientTree;
     private readonly PartialTree _evaluationTree;
     private readonly Dictionary<(int ShardCount, ShardRange Range, int SampleCount), FoldPlan> _plans = [];
@@ -32,10 +34,12 @@ public sealed unsafe class ShardComputation : IDisposable
     /// <param name="pools">Where partials come from and go back to.</param>
     public ShardComputation(ModelSpec model, Kernels<float> kernels, int threads, PartialPools pools)
     {
+        var shapes = model.Shapes();
+        (_sampleSize, _scoreCount) = (shapes[0].Size, shapes[^1].Size);
         _kernels = kernels;
         Pools = pools;
         _team = new ThreadTeam(threads);
-        _threads = [.. Enumerable.Range(0, threads).Select(_ => new ThreadState(model, kernels))];
+        _threads = [.. Enumerable.Range(0, threads).Select(_ => new ComputeThreadState(model, kernels))];
         _gradientTree = new PartialTree(kernels, pools.Training);
         _evaluationTree = new PartialTree(kernels, pools.Evaluation);
         _computeGradients = ComputeGradientsOn;
@@ -62,8 +66,10 @@ public sealed unsafe class ShardComputation : IDisposable
     /// <param name="shardCount">S.</param>
     /// <param name="range">The shards.</param>
     /// <param name="results">Receives the partials, ascending; they belong to the caller, who returns them to <see cref="Pools"/>.</param>
+    /// <exception cref="ArgumentException">The images do not fit the model.</exception>
     public void ComputeGradients(LabeledImages images, int[] order, BatchPositions batch, int shardCount, ShardRange range, List<Partial> results)
     {
+        RequireFit(images);
         _images = images;
         _order = order;
         _firstPosition = batch.First;
@@ -98,8 +104,10 @@ public sealed unsafe class ShardComputation : IDisposable
     /// <param name="shardCount">Shards of the evaluation.</param>
     /// <param name="range">The shards.</param>
     /// <param name="results">Receives the partials, ascending, without gradients; they too go back to <see cref="Pools"/>.</param>
+    /// <exception cref="ArgumentException">The images do not fit the model.</exception>
     public void Evaluate(LabeledImages images, int shardCount, ShardRange range, List<Partial> results)
     {
+        RequireFit(images);
         _images = images;
         _evaluationTree.Reset(shardCount);
         Divide(range, shardCount, images.Count);
@@ -135,7 +143,17 @@ public sealed unsafe class ShardComputation : IDisposable
         {
             thread.Dispose();
         }
+    }
 
+    /// <summary>Below this point rows and labels are plain pointers and offsets: what does not fit would be read and written out of bounds.</summary>
+    private void RequireFit(LabeledImages images)
+    {
+        if (images.ImageSize != _sampleSize || images.ClassCount > _scoreCount)
+        {
+            throw new ArgumentException(
+                $"The model takes {_sampleSize} elements and gives {_scoreCount} scores, but the images have {images.ImageSize} and {images.ClassCount} classes.",
+                nameof(images));
+        }
     }
 
     private void Divide(ShardRange range, int shardCount, int sampleCount)
@@ -243,94 +261,5 @@ public sealed unsafe class ShardComputation : IDisposable
         }
 
         return correct;
-    }
-
-    private sealed class ThreadState(ModelSpec model, Kernels<float> kernels) : IDisposable
-    {
-        private readonly RowBuffer<float> _inputs = new(model.Shapes()[0].Size);
-        private byte[] _labels = [];
-        private int _rows;
-        private float* _parametersInUse;
-        private float* _parameters;
-        private bool _parametersAreNew;
-
-        public Network<float> Network { get; } = new(model, kernels);
-
-        public List<Partial> Partials { get; } = [];
-
-        public ShardRange Range { get; set; }
-
-        public FoldPlan? Plan { get; set; }
-
-        public Matrix<float> Input { get; private set; }
-
-        public ReadOnlySpan<byte> Labels => _labels.AsSpan(0, _rows);
-
-        public float* Parameters
-        {
-            set
-            {
-                _parameters = value;
-                _parametersAreNew = true;
-            }
-        }
-
-        /// <summary>Packs new parameters on the thread that uses them, once.</summary>
-        public void TakeParameters()
-        {
-            if (_parametersAreNew || _parametersInUse != _parameters)
-            {
-                Network.UseParameters(_parameters);
-                _parametersInUse = _parameters;
-                _parametersAreNew = false;
-            }
-        }
-
-        public void Load(LabeledImages images, Kernels<float> kernels, ReadOnlySpan<int> samples)
-        {
-            Resize(samples.Length);
-            fixed (byte* pixels = images.Pixels)
-            {
-                for (var row = 0; row < samples.Length; row++)
-                {
-                    LoadRow(images, kernels, pixels, row, samples[row]);
-                }
-            }
-        }
-
-        public void Load(LabeledImages images, Kernels<float> kernels, int first, int count)
-        {
-            Resize(count);
-            fixed (byte* pixels = images.Pixels)
-            {
-                for (var row = 0; row < count; row++)
-                {
-                    LoadRow(images, kernels, pixels, row, first + row);
-                }
-            }
-        }
-
-        public void Dispose()
-        {
-            _inputs.Dispose();
-            Network.Dispose();
-        }
-
-        private void Resize(int rows)
-        {
-            _rows = rows;
-            Input = _inputs.Rows(rows);
-            if (_labels.Length < rows)
-            {
-                _labels = new byte[rows];
-            }
-        }
-
-        private void LoadRow(LabeledImages images, Kernels<float> kernels, byte* pixels, int row, int sample)
-        {
-            var size = Input.Columns;
-            kernels.BytesToUnit(pixels + ((nint)sample * size), Input.Data + ((nint)row * Input.Stride), size);
-            _labels[row] = images.Labels[sample];
-        }
     }
 }

@@ -60,6 +60,8 @@ public sealed unsafe class TrainingState : IDisposable
 
     /// <summary>
     /// Reduces and updates: parameters of version <c>step</c> become those of <c>step + 1</c>, unless the loss or the gradient is not finite.
+    /// A parameter that the update itself made infinite stays so, or becomes NaN: that is refused at the latest before the next evaluation,
+    /// so no result ever holds one.
     /// </summary>
     /// <returns>What to tell the session.</returns>
     public SessionEvent CommitStep(long step)
@@ -78,7 +80,9 @@ public sealed unsafe class TrainingState : IDisposable
 
             CountLoss(root, step);
             _optimizer.Step(Parameters.Pointer, root.Gradient.Pointer, root.SampleCount);
-            return SessionEvent.StepCommitted();
+            return !_spec.EvaluationIsDue(step + 1) || _kernels.AllFinite(Parameters.Pointer, Parameters.Layout.Length)
+                ? SessionEvent.StepCommitted()
+                : SessionEvent.StepRefused($"Step {step}: after its update a parameter is not finite; a smaller learning rate is the usual cure.");
         }
         finally
         {

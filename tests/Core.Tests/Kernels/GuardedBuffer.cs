@@ -4,14 +4,14 @@ using DistTrain.Core.Tensors;
 namespace DistTrain.Core.Tests.Kernels;
 
 /// <summary>
-/// Memory for a kernel to read or write, between guards of one known NaN. A write outside shows in <see cref="AssertUntouchedOutside"/>; a
-/// read outside that reaches a result makes it NaN, which no comparison passes.
+/// Memory for a kernel to read or write, between guards of known values. A write outside shows in <see cref="AssertUntouchedOutside"/>; a read
+/// outside that reaches a result shows in the result. The values are NaN and negative numbers in turn: whatever reads a NaN gives NaN, but in
+/// place a NaN hides that it was computed with, and a number does not.
 /// </summary>
 internal sealed unsafe class GuardedBuffer : IDisposable
 {
     // Front and back are whole cache lines, so that "offset 0" is as aligned as the kernels' own memory.
     private const int GuardElements = 64;
-    private const int CanaryBits = unchecked((int)0xFFC0_BEEF);
     private readonly AlignedBuffer<float> _buffer;
     private readonly int _start;
     private readonly int _length;
@@ -22,7 +22,10 @@ internal sealed unsafe class GuardedBuffer : IDisposable
         _start = GuardElements + offset;
         _length = length;
         _buffer = new AlignedBuffer<float>(_start + length + GuardElements);
-        Bits.Fill(CanaryBits);
+        for (var i = 0; i < Bits.Length; i++)
+        {
+            Bits[i] = Canary(i);
+        }
     }
 
     public float* Pointer => _buffer.Pointer + _start;
@@ -55,11 +58,18 @@ internal sealed unsafe class GuardedBuffer : IDisposable
 
     public void AssertUntouchedOutside()
     {
-        Assert.False(Bits[.._start].ContainsAnyExcept(CanaryBits), "The kernel wrote before its output.");
-        Assert.False(Bits[(_start + _length)..].ContainsAnyExcept(CanaryBits), "The kernel wrote behind its output.");
+        for (var i = 0; i < Bits.Length; i++)
+        {
+            if ((i < _start || i >= _start + _length) && Bits[i] != Canary(i))
+            {
+                Assert.Fail($"The kernel wrote outside of its output of {_length} elements, at {i - _start}.");
+            }
+        }
     }
 
     public void Dispose() => _buffer.Dispose();
+
+    private static int Canary(int i) => i % 2 == 0 ? unchecked((int)0xFFC0_BEEF) : BitConverter.SingleToInt32Bits(-1000.7f - i);
 }
 
 /// <summary>Values and comparisons for kernel tests.</summary>

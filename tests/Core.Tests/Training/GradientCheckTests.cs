@@ -21,6 +21,13 @@ public sealed class GradientCheckTests
         ["activation first and last"] = new ModelSpec("test", [30], [new SigmoidSpec(), new AffineSpec(5), new TanhSpec()]),
     };
 
+    [Fact]
+    public void NumericalGradient_AskedToStop_Stops()
+    {
+        using var check = new GradientCheck(Models["relu"], TestData.Images(1, 20, 30, 5), seed: 1);
+        Assert.Throws<OperationCanceledException>(() => check.NumericalGradient(new CancellationToken(canceled: true)));
+    }
+
     public static TheoryData<string> ModelNames => [.. Models.Keys];
 
     [Theory]

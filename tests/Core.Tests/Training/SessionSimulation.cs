@@ -47,7 +47,7 @@ internal sealed class SessionSimulation
     /// <summary>One event of those possible now; any two numbers choose it.</summary>
     public void Step(int kind, int choice)
     {
-        switch (kind % 10)
+        switch (kind % 12)
         {
             case 0 when _workers.Count < 12:
                 Join();
@@ -65,6 +65,13 @@ internal sealed class SessionSimulation
             case 4:
                 // Nobody asked for this.
                 Deliver((choice % 20, _session.Round with { Version = _session.Round.Version + (choice % 3) - 1 }, new ShardRange(choice % 7, choice % 11)));
+                break;
+            case 5 when _workers.Values.Where(worker => worker.Lease is not null).ToList() is { Count: > 0 } busy:
+                Return(Pick(busy, choice));
+                break;
+            case 6:
+                // A lease that is over, or never was.
+                Apply(SessionEvent.LeaseReturned(_lastLease + 1 + (choice % 3)));
                 break;
             default:
                 if (_commitIsDue)
@@ -139,6 +146,16 @@ internal sealed class SessionSimulation
     {
         _workers.Remove(worker);
         Apply(SessionEvent.WorkerLost(worker));
+    }
+
+    private void Return(Worker worker)
+    {
+        var lease = worker.Lease!.Value.Id;
+        worker.Lease = null;
+        worker.IsHeld = false;
+        // It may have lost its parameters too.
+        worker.Version = -1;
+        Apply(SessionEvent.LeaseReturned(lease));
     }
 
     private void PassDeadline(long lease)
@@ -251,9 +268,9 @@ internal sealed class SessionSimulation
             Assert.Equal(1, ++_counted[shard]);
         }
 
-        foreach (var worker in _workers.Values.Where(worker => worker.Lease is { } lease && lease.Range.Contains(partial.Node)))
+        foreach (var worker in _workers.Values.Where(worker => worker.IsHeld && worker.Range.Contains(partial.Node)))
         {
-            worker.IsHeld &= ReductionTree.Cover(_counted.Length, worker.Lease!.Value.Range).Any(node => _counted[node.Start] == 0);
+            worker.IsHeld &= ReductionTree.Cover(_counted.Length, worker.Range).Any(node => _counted[node.Start] == 0);
         }
     }
 

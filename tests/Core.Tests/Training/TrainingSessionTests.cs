@@ -186,6 +186,25 @@ public sealed class TrainingSessionTests
     }
 
     [Fact]
+    public void LeaseReturned_Current_IsGivenOutAgainWithTheParameters()
+    {
+        var session = Session(workersToStart: 2);
+        Join(session, 2);
+        Assert.Equal([Send(2, First), Give(3, 2, First, 4, 8)], session.Apply(SessionEvent.LeaseReturned(2)));
+    }
+
+    [Fact]
+    public void LeaseReturned_OldOrUnknown_DoesNothing()
+    {
+        var session = Session(workersToStart: 2);
+        Join(session, 2);
+        session.Apply(SessionEvent.PartialArrived(1, First, new(0, 4)));
+        Assert.Empty(session.Apply(SessionEvent.LeaseReturned(1)));
+        Assert.Empty(session.Apply(SessionEvent.LeaseReturned(99)));
+        Assert.Equal([2], session.Awaited);
+    }
+
+    [Fact]
     public void PartialArrived_Twice_IsADuplicate()
     {
         var session = Session(workersToStart: 2);

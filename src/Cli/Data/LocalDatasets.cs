@@ -1,0 +1,46 @@
+using DistTrain.Core;
+using DistTrain.Core.Data;
+using DistTrain.Core.Training;
+
+namespace DistTrain.Cli.Data;
+
+/// <summary>Finds a run's dataset on a worker's host, so that it need not be streamed from the coordinator. Never downloads.</summary>
+/// <param name="environment">Gives an environment variable's value, or null.</param>
+/// <param name="tell">Takes why a dataset that is here cannot be used.</param>
+public sealed class LocalDatasets(Func<string, string?> environment, Action<string> tell)
+{
+    /// <summary>The dataset, if it is here.</summary>
+    /// <param name="wanted">The run's dataset.</param>
+    /// <param name="dataDirectory">The value of --data; null when it was not given.</param>
+    /// <returns>A dataset of that name, whose digest the caller compares; null if there is none, or none that can be read.</returns>
+    public Dataset? Find(DatasetSpec wanted, string? dataDirectory)
+    {
+        if (wanted.Name == DatasetCatalog.Synthetic.Name)
+        {
+            return SyntheticDigits.Create(wanted.TrainCount, wanted.TestCount);
+        }
+
+        if (wanted.Name != DatasetCatalog.Mnist.Name)
+        {
+            return null;
+        }
+
+        var root = dataDirectory ?? environment(DatasetResolver.DataVariable);
+        root = string.IsNullOrEmpty(root) ? UserCache.Directory(environment, OperatingSystem.IsWindows()) : root;
+        var directory = Path.Combine(root, wanted.Name);
+        if (!DatasetDirectory.IsComplete(directory, DatasetCatalog.Mnist))
+        {
+            return null;
+        }
+
+        try
+        {
+            return DatasetDirectory.LoadMnist(directory);
+        }
+        catch (InvalidInputException e)
+        {
+            tell($"{e.Message} The coordinator is asked for the dataset instead.");
+            return null;
+        }
+    }
+}

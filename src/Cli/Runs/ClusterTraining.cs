@@ -1,0 +1,80 @@
+using System.Net;
+using DistTrain.Cli.Processes;
+using DistTrain.Cli.Verbs;
+using DistTrain.Coordinator;
+using DistTrain.Core.Training;
+
+namespace DistTrain.Cli.Runs;
+
+/// <summary>Training with the coordinator in this process. Apart from <see cref="TrainingRun"/>, so that a run without workers loads no server.</summary>
+public static class ClusterTraining
+{
+    /// <summary>Trains with workers that join.</summary>
+    /// <param name="context">The run.</param>
+    /// <param name="options">How to listen and how long to wait.</param>
+    /// <param name="count">Workers to start on this machine; 0 waits for others only.</param>
+    /// <param name="threads">Of each of them.</param>
+    /// <param name="call">For the surroundings and the wish to stop.</param>
+    public static async Task<TrainingState> RunAsync(RunContext context, CoordinatorOptions options, int count, int threads, VerbCall call)
+    {
+        var surroundings = call.Surroundings;
+        using var loggers = context.Log.CreateFactory();
+        var run = await CoordinatorRun.StartAsync(
+            context.Spec, context.Dataset, options, context.Reporter, new ClusterReporter(context.Reporter), loggers, surroundings.Time).ConfigureAwait(false);
+        await using var server = run.ConfigureAwait(false);
+        var address = run.EndPoint.ToString();
+        context.Reporter.Start(address);
+        context.Log.Information($"Workers can join: disttrain worker --coordinator {address}");
+
+        var workers = new WorkerProcesses(context, surroundings, Reachable(run.EndPoint).ToString(), count, threads, options.StartTimeout);
+        await using var processes = workers.ConfigureAwait(false);
+        await using var stopping = call.Stop.Token.Register(() => run.StopAsync()).ConfigureAwait(false);
+        return await run.Completion.ConfigureAwait(false);
+    }
+
+    /// <summary>Where the user wants to listen, as an address of this machine.</summary>
+    /// <exception cref="Core.InvalidInputException">There is none of that name.</exception>
+    public static async Task<IPEndPoint> FindAddress(DnsEndPoint listen, CancellationToken cancellation)
+    {
+        if (IPAddress.TryParse(listen.Host, out var address))
+        {
+            return new IPEndPoint(address, listen.Port);
+        }
+
+        try
+        {
+            var addresses = await Dns.GetHostAddressesAsync(listen.Host, cancellation).ConfigureAwait(false);
+            return new IPEndPoint(addresses[0], listen.Port);
+        }
+        catch (Exception e) when (e is System.Net.Sockets.SocketException or ArgumentException)
+        {
+            throw new Core.InvalidInputException($"--listen: there is no address for '{listen.Host}': {e.Message}", e);
+        }
+    }
+
+    /// <summary>"Any address" is nothing to connect to.</summary>
+    private static IPEndPoint Reachable(IPEndPoint endPoint) =>
+        endPoint.Address.Equals(IPAddress.Any) ? new IPEndPoint(IPAddress.Loopback, endPoint.Port)
+        : endPoint.Address.Equals(IPAddress.IPv6Any) ? new IPEndPoint(IPAddress.IPv6Loopback, endPoint.Port)
+        : endPoint;
+
+    private sealed class ClusterReporter(RunReporter reporter) : IClusterObserver
+    {
+        public void WorkerJoined(WorkerInfo worker) =>
+            Tell("joined", worker, FormattableString.Invariant($"{worker.Threads} threads, {worker.VectorBits}-bit vectors, from {worker.Peer}"));
+
+        public void WorkerLost(WorkerInfo worker, string reason) => Tell("lost", worker, reason);
+
+        public void WorkerLeft(WorkerInfo worker, string reason) => Tell("left", worker, reason);
+
+        public void WorkerRefused(string peer, string reason) => reporter.WorkerChanged("refused", $"from {peer}", processId: null, reason);
+
+        public void LeaseReissued(WorkerInfo to, Round round, ShardRange shards) => Tell(
+            "reissued", to, FormattableString.Invariant($"took over shards {shards.Start} to {shards.End - 1} of {(round.Kind == RoundKind.Training ? "step" : "the evaluation after step")} {round.Version}"));
+
+        public void Waiting(string message) => reporter.WorkerChanged("waiting", worker: null, processId: null, message);
+
+        private void Tell(string what, WorkerInfo worker, string reason) =>
+            reporter.WorkerChanged(what, FormattableString.Invariant($"{worker.Id} (pid {worker.ProcessId} on {worker.Host})"), worker.ProcessId, reason);
+    }
+}

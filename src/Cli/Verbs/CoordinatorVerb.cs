@@ -1,0 +1,40 @@
+using System.Net;
+using DistTrain.Cli.Options;
+using DistTrain.Cli.Runs;
+using DistTrain.Coordinator;
+
+namespace DistTrain.Cli.Verbs;
+
+/// <summary><c>coordinator</c>: the run without workers of its own; they join from anywhere.</summary>
+public sealed class CoordinatorVerb : Verb
+{
+    /// <inheritdoc/>
+    public override string Name => "coordinator";
+
+    /// <inheritdoc/>
+    public override string Help => "Train with workers that join by 'disttrain worker'; they may come and go at any time.";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Settings { get; } =
+    [
+        CommonOptions.Listen, CommonOptions.Insecure, CommonOptions.WorkersToStart, .. CommonOptions.OfRun, CommonOptions.Out, CommonOptions.Config,
+        CommonOptions.StartTimeout, CommonOptions.Json,
+    ];
+
+    /// <inheritdoc/>
+    public override async Task<int> RunAsync(VerbCall call)
+    {
+        var values = call.Values;
+        var options = new CoordinatorOptions
+        {
+            Listen = await ClusterTraining.FindAddress(
+                values.Get(CommonOptions.Listen, new DnsEndPoint("127.0.0.1", CommonOptions.DefaultPort)), call.Stop.Token).ConfigureAwait(false),
+            Insecure = values.Get(CommonOptions.Insecure, false),
+            WorkersToStart = values.Get(CommonOptions.WorkersToStart, 1),
+            StartTimeout = values.Get(CommonOptions.StartTimeout, CommonOptions.DefaultStartTimeout),
+        };
+        options.Validate();
+        return await TrainingRun.RunAsync(
+            call, options.WorkersToStart, threads: null, context => ClusterTraining.RunAsync(context, options, count: 0, threads: 1, call)).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,46 @@
+using System.Net;
+using DistTrain.Cli.Data;
+using DistTrain.Cli.Options;
+using DistTrain.Cli.Runs;
+using DistTrain.Worker;
+
+namespace DistTrain.Cli.Verbs;
+
+/// <summary><c>worker</c>: computes for a coordinator until its run ends.</summary>
+public sealed class WorkerVerb : Verb
+{
+    /// <inheritdoc/>
+    public override string Name => "worker";
+
+    /// <inheritdoc/>
+    public override string Help => "Compute for a coordinator until its run ends; needs nothing but its address.";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Settings { get; } =
+    [
+        CommonOptions.Coordinator, CommonOptions.Threads, CommonOptions.Data, CommonOptions.StartTimeout, CommonOptions.ReconnectTimeout, CommonOptions.Config,
+        CommonOptions.EndWithInput,
+    ];
+
+    /// <inheritdoc/>
+    public override async Task<int> RunAsync(VerbCall call)
+    {
+        var (values, surroundings) = (call.Values, call.Surroundings);
+        var coordinator = values.Get(CommonOptions.Coordinator, new DnsEndPoint("127.0.0.1", CommonOptions.DefaultPort));
+        using var log = RunLog.Open(path: null, surroundings.Error.WriteLine, Serilog.Events.LogEventLevel.Information);
+        var datasets = new LocalDatasets(surroundings.Variable, surroundings.Error.WriteLine);
+        var options = new WorkerOptions
+        {
+            Coordinator = coordinator.Host.Contains(':') ? $"[{coordinator.Host}]:{coordinator.Port}" : $"{coordinator.Host}:{coordinator.Port}",
+            Threads = values.Get(CommonOptions.Threads, surroundings.Cores),
+            StartTimeout = values.Get(CommonOptions.StartTimeout, CommonOptions.DefaultStartTimeout),
+            ReconnectTimeout = values.Get(CommonOptions.ReconnectTimeout, CommonOptions.DefaultReconnectTimeout),
+            ExitWithStandardInput = values.Get(CommonOptions.EndWithInput, false),
+            FindDataset = wanted => datasets.Find(wanted, values.FindText(CommonOptions.Data)),
+        };
+        using var loggers = log.CreateFactory();
+        var outcome = await WorkerRole.RunAsync(options, loggers, surroundings.Time, call.Stop.Token).ConfigureAwait(false);
+        // The log has told the reason already.
+        return outcome.ExitCode;
+    }
+}

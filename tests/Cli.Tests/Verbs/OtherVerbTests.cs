@@ -1,0 +1,46 @@
+namespace DistTrain.Cli.Tests.Verbs;
+
+public sealed class OtherVerbTests : IDisposable
+{
+    private readonly CommandRun _command = new();
+
+    public void Dispose() => _command.Dispose();
+
+    [Fact]
+    public async Task GradCheck_OfARightModel_PassesAndCounts()
+    {
+        Assert.Equal(0, await _command.RunAsync("gradcheck", "--model", "multi-layer", "--hidden", "4", "--activation", "tanh", "--json"));
+
+        Assert.True(_command.Last.GetProperty("passed").GetBoolean());
+        Assert.Equal(4, _command.Last.GetProperty("tensors").GetArrayLength());
+        Assert.Equal(0, _command.Last.GetProperty("kinks").GetInt32());
+    }
+
+    [Fact]
+    public async Task GradCheck_ForPeople_SaysPass()
+    {
+        Assert.Equal(0, await _command.RunAsync("gradcheck", "--model", "multi-layer", "--hidden", "4"));
+
+        Assert.Contains("PASS", _command.Output, StringComparison.Ordinal);
+        Assert.Contains("times faster", _command.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task DataList_NothingHere_SaysHowToGetIt()
+    {
+        Assert.Equal(0, await _command.RunAsync("data", "list", "--data", "nowhere"));
+
+        Assert.Contains("disttrain data fetch --dataset mnist", _command.Output, StringComparison.Ordinal);
+        Assert.Contains("built in", _command.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("fetch")]
+    [InlineData("verify")]
+    public async Task Data_BuiltInSet_NeedsNothing(string verb)
+    {
+        Assert.Equal(0, await _command.RunAsync("data", verb, "--dataset", "synthetic"));
+
+        Assert.Contains("built in", _command.Output, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,97 @@
+using DistTrain.Core.Formats;
+using DistTrain.Core.Models;
+using DistTrain.Core.Optimizers;
+using DistTrain.Core.Training;
+
+namespace DistTrain.Core.Tests.Formats;
+
+public sealed class SpecJsonTests
+{
+    private static readonly RunSpec Run = new(
+        ModelCatalog.MultiLayer("multi-layer", [33, 17], new SigmoidSpec(), InitializerKind.Xavier),
+        new DatasetSpec("mnist", new string('a', 64), 60_000, 10_000, 784, 10),
+        new OptimizerSpec("adam", 0.001, Beta2: 0.99),
+        BatchSize: 97,
+        ShardCount: 5,
+        Seed: ulong.MaxValue,
+        Epochs: 3,
+        Steps: null);
+
+    [Fact]
+    public void Run_WrittenAndRead_IsTheSameToTheLastDigit()
+    {
+        foreach (var indented in new[] { true, false })
+        {
+            var text = SpecJson.Write(Run, indented);
+            var read = SpecJson.ReadRun(text, "run.json");
+            Assert.Equal(Run.Optimizer, read.Optimizer);
+            Assert.Equal(Run.Model.Layers, read.Model.Layers);
+            Assert.Equal(text, SpecJson.Write(read, indented));
+        }
+    }
+
+    [Fact]
+    public void Model_EveryCatalogueEntryAndLayer_IsTheSameAfterARoundTrip()
+    {
+        var everything = new ModelSpec(
+            "all",
+            [2, 3],
+            [new AffineSpec(4, InitializerKind.Gaussian, 0.02f), new ReluSpec(), new SigmoidSpec(), new TanhSpec()],
+            LossKind.MeanSquaredError);
+        foreach (var model in ModelCatalog.Names.Select(ModelCatalog.Get).Append(everything))
+        {
+            var read = SpecJson.ReadModel(SpecJson.Write(model), "model.json");
+            Assert.Equal(model.Layers, read.Layers);
+            Assert.Equal((model.Name, model.Loss), (read.Name, read.Loss));
+            Assert.Equal(model.Input, read.Input);
+        }
+    }
+
+    [Fact]
+    public void Write_Model_UsesTheDocumentedNames() => Assert.Equal(
+        """{"name":"m","input":[3],"layers":[{"type":"affine","units":2,"initializer":"gaussian","standardDeviation":0.02},{"type":"relu"}],"loss":"softmax-cross-entropy"}""",
+        SpecJson.Write(new ModelSpec("m", [3], [new AffineSpec(2, InitializerKind.Gaussian, 0.02f), new ReluSpec()]), indented: false));
+
+    [Fact]
+    public void ReadModel_OptionalMembersLeftOut_TakesTheDefaults()
+    {
+        var model = SpecJson.ReadModel("""{"name":"m","input":[3],"layers":[{"type":"affine","units":2}], /* any */}""", "m.json");
+        Assert.Equal([new AffineSpec(2, InitializerKind.He)], model.Layers);
+        Assert.Equal(LossKind.SoftmaxCrossEntropy, model.Loss);
+    }
+
+    [Theory]
+    [InlineData("", "m.json")]
+    [InlineData("null", "says null")]
+    [InlineData("[]", "line 1")]
+    [InlineData("{\"name\":\"m\",\n\"input\":[3],\n\"layers\":[{\"type\":\"relu\"}],\n\"los\":1}", "line 4")]
+    [InlineData("""{"name":"m","input":[3]}""", "layers")]
+    [InlineData("""{"name":"m","input":[3],"layers":null}""", "m.json")]
+    [InlineData("""{"name":null,"input":[3],"layers":[{"type":"relu"}]}""", "m.json")]
+    [InlineData("""{"name":"m","input":[3],"layers":[null]}""", "layer 0")]
+    [InlineData("""{"name":"m","input":[3],"layers":[{"type":"conv"}]}""", "conv")]
+    [InlineData("""{"name":"m","input":[3],"layers":[{"units":3}]}""", "m.json")]
+    [InlineData("""{"name":"m","input":[3],"layers":[{"type":"affine"}]}""", "units")]
+    [InlineData("""{"name":"m","input":[3],"layers":[{"type":"affine","units":0}]}""", "layer 0: units is 0")]
+    [InlineData("""{"name":"m","input":[3],"layers":[{"type":"affine","units":"2"}]}""", "m.json")]
+    [InlineData("""{"name":"m","input":[3],"layers":[{"type":"affine","units":2,"initializer":"lecun"}]}""", "m.json")]
+    [InlineData("""{"name":"m","input":[3],"layers":[{"type":"affine","units":2,"initializer":0}]}""", "m.json")]
+    [InlineData("""{"name":"m","input":[3],"layers":[{"type":"relu","units":2}]}""", "units")]
+    [InlineData("""{"name":"m","input":[3000000000],"layers":[{"type":"relu"}]}""", "m.json")]
+    [InlineData("""{"name":"m","name":"n","input":[3],"layers":[{"type":"relu"}]}""", "m.json")]
+    public void ReadModel_WrongText_IsRefusedNamingTheFileAndThePlace(string json, string expected)
+    {
+        var refusal = Assert.Throws<InvalidInputException>(() => SpecJson.ReadModel(json, "m.json"));
+        Assert.Contains("m.json", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains(expected, refusal.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("DistTrain.", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ReadRun_WellFormedButImpossible_IsRefusedNamingTheFile()
+    {
+        var refusal = Assert.Throws<InvalidInputException>(() => SpecJson.ReadRun(SpecJson.Write(Run with { BatchSize = 0 }), "run.json"));
+        Assert.StartsWith("run.json: ", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("batch size is 0", refusal.Message, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,111 @@
+using System.Text.Json;
+using DistTrain.Core.Data;
+using DistTrain.Core.Formats;
+using DistTrain.Core.Models;
+using DistTrain.Core.Optimizers;
+using DistTrain.Core.Training;
+
+namespace DistTrain.Core.Tests.Training;
+
+/// <summary>
+/// Short runs against tests/golden-hashes.json. All other tests compare ways to compute with each other; only these notice that all of them
+/// changed. A hash changes together with <see cref="RunSpec.CurrentNumericsRevision"/>, by a decision written down, or not at all.
+/// </summary>
+public sealed class GoldenHashTests
+{
+    private static readonly JsonSerializerOptions Strict = new(JsonSerializerDefaults.Web) { RespectRequiredConstructorParameters = true };
+
+    private static readonly Golden Recorded = JsonSerializer.Deserialize<Golden>(
+        File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "golden-hashes.json")),
+        Strict)!;
+
+    private static readonly Lazy<Dataset> Digits = new(() => SyntheticDigits.Create(trainCount: 500, testCount: 20));
+
+    /// <summary>Every catalogue entry, optimizer, activation, initializer and loss; 30 steps of the synthetic digits.</summary>
+    private static readonly Dictionary<string, Func<Dataset, RunSpec>> SyntheticRuns = new()
+    {
+        ["two-layer"] = data => Run(data, ModelCatalog.Get("two-layer"), "momentum"),
+        ["mlp-1024"] = data => Run(data, ModelCatalog.Get("mlp-1024"), "momentum", batchSize: 20),
+        ["multi-layer"] = data => Run(data, ModelCatalog.Get("multi-layer"), "momentum"),
+        ["sgd"] = data => Run(data, ModelCatalog.Get("two-layer"), "sgd"),
+        ["nesterov"] = data => Run(data, ModelCatalog.Get("two-layer"), "nesterov"),
+        ["adagrad"] = data => Run(data, ModelCatalog.Get("two-layer"), "adagrad"),
+        ["rmsprop"] = data => Run(data, ModelCatalog.Get("two-layer"), "rmsprop"),
+        ["adam"] = data => Run(data, ModelCatalog.Get("two-layer"), "adam"),
+        ["sigmoid, xavier, adam, batch 97, 5 shards"] = data =>
+            Run(data, ModelCatalog.MultiLayer("m", [33, 17], new SigmoidSpec(), InitializerKind.Xavier), "adam", batchSize: 97, shardCount: 5),
+        ["tanh, gaussian, mean squared error, batch 1"] = data =>
+            Run(
+                data,
+                new ModelSpec(
+                    "m",
+                    [784],
+                    [new AffineSpec(9, InitializerKind.Gaussian, 0.1f), new TanhSpec(), new AffineSpec(10, InitializerKind.Gaussian)],
+                    LossKind.MeanSquaredError),
+                "sgd",
+                batchSize: 1),
+    };
+
+    /// <summary>What the command line trains with <c>--batch-size 100 --shards 8 --seed 7 --epochs 1</c> and the option named.</summary>
+    private static readonly Dictionary<string, Func<Dataset, RunSpec>> MnistRuns = new()
+    {
+        ["two-layer"] = data => Mnist(data, ModelCatalog.Get("two-layer"), "momentum"),
+        ["two-layer --shards 5"] = data => Mnist(data, ModelCatalog.Get("two-layer"), "momentum") with { ShardCount = 5 },
+        ["two-layer --batch-size 97"] = data => Mnist(data, ModelCatalog.Get("two-layer"), "momentum") with { BatchSize = 97 },
+        ["two-layer --optimizer adam"] = data => Mnist(data, ModelCatalog.Get("two-layer"), "adam"),
+        ["multi-layer --activation sigmoid --initializer xavier"] = data =>
+            Mnist(data, ModelCatalog.MultiLayer("multi-layer", [100, 100, 100], new SigmoidSpec(), InitializerKind.Xavier), "momentum"),
+    };
+
+    public static TheoryData<string> SyntheticNames => [.. SyntheticRuns.Keys];
+
+    public static TheoryData<string> MnistNames => [.. MnistRuns.Keys];
+
+    [Theory]
+    [MemberData(nameof(SyntheticNames))]
+    public void Run_SyntheticDigits_EndsInTheRecordedHash(string name) =>
+        AssertRecorded("synthetic", Recorded.Synthetic, name, SyntheticRuns[name](Digits.Value), Digits.Value);
+
+    [Theory]
+    [MemberData(nameof(MnistNames))]
+    public void Run_OneEpochOfMnist_EndsInTheRecordedHash(string name)
+    {
+        var data = Environment.GetEnvironmentVariable("DISTTRAIN_DATA");
+        Assert.SkipWhen(string.IsNullOrEmpty(data), "needs MNIST: set DISTTRAIN_DATA to the directory above mnist/");
+        var mnist = DatasetDirectory.LoadMnist(Path.Combine(data!, "mnist"));
+        AssertRecorded("mnist", Recorded.Mnist, name, MnistRuns[name](mnist), mnist);
+    }
+
+    [Fact]
+    public void File_Names_AreThoseOfTheRunsAndOfThisRevision()
+    {
+        Assert.Equal(RunSpec.CurrentNumericsRevision, Recorded.NumericsRevision);
+        Assert.Equal(SyntheticRuns.Keys.Order(), Recorded.Synthetic.Keys.Order());
+        Assert.Equal(MnistRuns.Keys.Order(), Recorded.Mnist.Keys.Order());
+        Assert.Distinct(Recorded.Synthetic.Values.Concat(Recorded.Mnist.Values));
+        // Nothing that the product can do is missing.
+        var runs = SyntheticRuns.Values.Select(run => run(Digits.Value)).ToList();
+        Assert.Superset(ModelCatalog.Names.ToHashSet(), runs.Select(run => run.Model.Name).ToHashSet());
+        Assert.Superset(OptimizerSpec.Names.ToHashSet(), runs.Select(run => run.Optimizer.Name).ToHashSet());
+        Assert.Superset(Enum.GetValues<LossKind>().ToHashSet(), runs.Select(run => run.Model.Loss).ToHashSet());
+    }
+
+    private static RunSpec Run(Dataset data, ModelSpec model, string optimizer, int batchSize = 100, int shardCount = 8) =>
+        TestData.Run(model, data, optimizer, batchSize, shardCount, steps: 30);
+
+    private static RunSpec Mnist(Dataset data, ModelSpec model, string optimizer) =>
+        TestData.Run(model, data, optimizer, batchSize: 100, shardCount: 8, steps: null, epochs: 1);
+
+    private static void AssertRecorded(string section, Dictionary<string, string> recorded, string name, RunSpec spec, Dataset data)
+    {
+        using var state = Trainer.Run(spec, data, threads: 2, cancellation: TestContext.Current.CancellationToken);
+        var actual = ParametersHash.Sha256(state.Parameters.Values);
+        var expected = recorded.GetValueOrDefault(name, "missing");
+        Assert.True(
+            expected == actual,
+            $"tests/golden-hashes.json, {section}: \"{name}\" is {expected}, but this build computes\n    \"{name}\": \"{actual}\"\n"
+            + "If the change of bits is meant, raise RunSpec.CurrentNumericsRevision with a page in docs/decisions/, and record this hash.");
+    }
+
+    private sealed record Golden(int NumericsRevision, Dictionary<string, string> Synthetic, Dictionary<string, string> Mnist);
+}
