@@ -78,6 +78,12 @@ public sealed record Surroundings
             return await load(name, directory, cancellation).ConfigureAwait(false);
         }
 
+        // The variable is an option's value as well; the resolver reads it itself, and then names it rather than the option.
+        if (Variable(DatasetResolver.DataVariable) is { Length: > 0 } variable && directory == Resolve(variable))
+        {
+            directory = null;
+        }
+
         var resolver = new DatasetResolver(Variable, Fetch, Error.WriteLine);
         return await resolver.ResolveAsync(name, directory, cancellation).ConfigureAwait(false);
     }

@@ -42,6 +42,7 @@ internal sealed class ClusterRun
     private RoundBox? _current;
     private (long LeaseId, Partial Partial) _arriving;
     private bool _hasStarted;
+    private int _workersToStart;
     private long _evaluationAnnounced = -1;
     private TimeSpan _aloneSince;
     private TimeSpan _roundSince;
@@ -66,7 +67,8 @@ internal sealed class ClusterRun
         _log = log;
         _time = time;
         Incarnation = incarnation;
-        _session = new TrainingSession(spec, options.WorkersToStart);
+        _workersToStart = options.WorkersToStart;
+        _session = new TrainingSession(spec, _workersToStart);
         _state = new TrainingState(spec, VectorKernels.Best);
         _broadcast = new ParametersBroadcast(incarnation);
         _tickLength = options.DeadTime / TicksPerDeadTime;
@@ -218,6 +220,11 @@ internal sealed class ClusterRun
             case RunInput.Refused(var peer, var reason):
                 Log.Refused(_log, peer, reason);
                 _clusterObserver?.WorkerRefused(peer, reason);
+                break;
+            case RunInput.WorkersExpected(var count):
+                // The lowest number counts: two deaths may be told in either order.
+                _workersToStart = Math.Min(_workersToStart, count);
+                Apply(SessionEvent.WorkersExpected(_workersToStart));
                 break;
             case RunInput.Tick:
                 Tick();
@@ -507,7 +514,7 @@ internal sealed class ClusterRun
     private void ReportWaiting()
     {
         var members = _session.Workers.Count();
-        var needed = _hasStarted ? 1 : _options.WorkersToStart;
+        var needed = _hasStarted ? 1 : _workersToStart;
         if (members >= needed)
         {
             if (_clock.Now - _lastReport >= _options.WaitingReportInterval && _hasStarted)

@@ -107,6 +107,17 @@ public sealed class CoordinatorRun : IAsyncDisposable
         await _loop;
     }
 
+    /// <summary>
+    /// Says how many workers are expected before the first step, if fewer than <see cref="CoordinatorOptions.WorkersToStart"/>: some of
+    /// those promised will not come. Without effect once the first step has begun.
+    /// </summary>
+    /// <param name="count">At least 1.</param>
+    public async Task ExpectWorkersAsync(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        await _run.TellAsync(new RunInput.WorkersExpected(count));
+    }
+
     /// <summary>Ends the run if it has not, and stops listening.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -23,6 +23,9 @@ internal abstract record RunInput
     /// <summary>Somebody was refused.</summary>
     public sealed record Refused(string Peer, string Reason) : RunInput;
 
+    /// <summary>So many workers are expected before the first step.</summary>
+    public sealed record WorkersExpected(int Count) : RunInput;
+
     /// <summary>Time has passed.</summary>
     public sealed record Tick : RunInput
     {

@@ -9,7 +9,9 @@ public sealed class WorkerProcesses : IAsyncDisposable
 {
     private readonly List<(ChildProcess Process, StreamWriter Log)> _workers = [];
     private readonly List<Task> _watches = [];
+    private readonly Func<int, Task> _remain;
     private volatile bool _isEnding;
+    private int _left;
 
     /// <summary>Starts them.</summary>
     /// <param name="context">The run.</param>
@@ -18,8 +20,11 @@ public sealed class WorkerProcesses : IAsyncDisposable
     /// <param name="count">How many.</param>
     /// <param name="threads">Of each.</param>
     /// <param name="startTimeout">How long they look for the coordinator.</param>
-    public WorkerProcesses(RunContext context, Surroundings surroundings, string coordinator, int count, int threads, TimeSpan startTimeout)
+    /// <param name="remain">Told how many are left when one has ended before the run did.</param>
+    public WorkerProcesses(RunContext context, Surroundings surroundings, string coordinator, int count, int threads, TimeSpan startTimeout, Func<int, Task> remain)
     {
+        _remain = remain;
+        _left = count;
         string[] arguments =
         [
             "worker",
@@ -69,6 +74,7 @@ public sealed class WorkerProcesses : IAsyncDisposable
         if (!_isEnding)
         {
             context.Reporter.WorkerChanged("exited", $"process {process.Id}", process.Id, $"{how}; its messages are in {path}");
+            await _remain(Interlocked.Decrement(ref _left)).ConfigureAwait(false);
         }
     }
 }

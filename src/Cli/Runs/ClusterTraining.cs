@@ -26,10 +26,13 @@ public static class ClusterTraining
         context.Reporter.Start(address);
         context.Log.Information($"Workers can join: disttrain worker --coordinator {address}");
 
-        var workers = new WorkerProcesses(context, surroundings, Reachable(run.EndPoint).ToString(), count, threads, options.StartTimeout);
+        var workers = new WorkerProcesses(context, surroundings, Reachable(run.EndPoint).ToString(), count, threads, options.StartTimeout, Remain);
         await using var processes = workers.ConfigureAwait(false);
         await using var stopping = call.Stop.Token.Register(() => run.StopAsync()).ConfigureAwait(false);
         return await run.Completion.ConfigureAwait(false);
+
+        // Who has died will not join: the run begins with the others. With nobody left it waits for workers from elsewhere, as long as it may.
+        Task Remain(int left) => left > 0 ? run.ExpectWorkersAsync(left) : Task.CompletedTask;
     }
 
     /// <summary>Where the user wants to listen, as an address of this machine.</summary>

@@ -9,6 +9,9 @@ public enum EventKind
     /// <summary>A worker is gone, whatever the reason; its leases are open again.</summary>
     WorkerLost,
 
+    /// <summary>Another number of workers is expected before the first round.</summary>
+    WorkersExpected,
+
     /// <summary>The partial of one node came from a worker.</summary>
     PartialArrived,
 
@@ -33,7 +36,7 @@ public readonly record struct SessionEvent
     /// <summary>What happened.</summary>
     public EventKind Kind { get; private init; }
 
-    /// <summary>To which worker.</summary>
+    /// <summary>To which worker; of <see cref="EventKind.WorkersExpected"/> how many.</summary>
     public int Worker { get; private init; }
 
     /// <summary>The lease concerned.</summary>
@@ -53,6 +56,9 @@ public readonly record struct SessionEvent
 
     /// <summary>A worker is gone.</summary>
     public static SessionEvent WorkerLost(int worker) => new(EventKind.WorkerLost) { Worker = worker };
+
+    /// <summary>So many workers are expected before the first round, at least 1: some of those promised will not come. Ignored after it began.</summary>
+    public static SessionEvent WorkersExpected(int count) => new(EventKind.WorkersExpected) { Worker = count };
 
     /// <summary>A partial came.</summary>
     public static SessionEvent PartialArrived(int worker, Round round, ShardRange node) =>

@@ -11,13 +11,13 @@ namespace DistTrain.Core.Training;
 public sealed class TrainingSession
 {
     private readonly RunSpec _spec;
-    private readonly int _workersToStart;
     private readonly List<Member> _members = [];
     private readonly List<Piece> _pieces = [];
     private readonly List<SessionEffect> _effects = [];
     private Round _round;
     private int _openNodes;
     private long _nextLease = 1;
+    private int _workersToStart;
     private State _state = State.WaitingForWorkers;
 
     /// <summary>A session at step 0.</summary>
@@ -64,6 +64,9 @@ public sealed class TrainingSession
                 break;
             case EventKind.WorkerLost:
                 Lose(occurred.Worker);
+                break;
+            case EventKind.WorkersExpected:
+                Expect(occurred.Worker);
                 break;
             case EventKind.PartialArrived:
                 Arrive(occurred.Worker, occurred.Round, occurred.Node);
@@ -114,6 +117,16 @@ public sealed class TrainingSession
         else
         {
             Assign();
+        }
+    }
+
+    private void Expect(int workers)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(workers, 1);
+        _workersToStart = workers;
+        if (_state == State.WaitingForWorkers && _members.Count >= workers)
+        {
+            BeginNextRound();
         }
     }
 
@@ -204,16 +217,17 @@ public sealed class TrainingSession
 
     private void Return(long leaseId)
     {
-        var member = _members.Find(candidate => candidate.Piece is not null && candidate.Lease.Id == leaseId);
+        var member = _members.Find(candidate => candidate.Lease.Id == leaseId);
         if (member is null)
         {
             return;
         }
 
-        member.Piece!.Holders.Remove(member.Id);
-        member.Piece = null;
-        // Whatever it was given may be what went wrong: it gets its parameters anew with its next lease.
+        // Whatever it was given may be what went wrong: it gets its parameters anew with its next lease. That holds too where others, or its own
+        // earlier messages, have completed the piece meanwhile.
         member.Version = -1;
+        member.Piece?.Holders.Remove(member.Id);
+        member.Piece = null;
         Assign();
     }
 

@@ -69,6 +69,26 @@ public sealed class WorkerProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task Train_AWorkerIsKilledBeforeTheFirstStep_BeginsWithTheOthers()
+    {
+        var killed = 0;
+        OnLine("\"what\":\"joined\"", line =>
+        {
+            if (Interlocked.CompareExchange(ref killed, JsonDocument.Parse(line).RootElement.GetProperty("processId").GetInt32(), 0) == 0)
+            {
+                using var process = Process.GetProcessById(killed);
+                process.Kill();
+            }
+        });
+
+        // Far below the start timeout: nobody may wait for the one who cannot come.
+        Assert.Equal(0, await _command.RunAsync("train", "--json", "--out", "run", "--workers", "3", "--epochs", "1", "--start-timeout", "600")
+            .WaitAsync(Patience, TestContext.Current.CancellationToken));
+
+        Assert.Equal(killed, Assert.Single(Happened("exited")).GetProperty("processId").GetInt32());
+    }
+
+    [Fact]
     public async Task Train_AllWorkersDieAndNobodyComes_ExitsWith3()
     {
         OnLine("\"what\":\"joined\"", line =>

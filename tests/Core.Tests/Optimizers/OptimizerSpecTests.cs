@@ -35,8 +35,8 @@ public sealed class OptimizerSpecTests
 
         Refuses(new OptimizerSpec("sgd", 0.1, Momentum: 0.9), "sgd has no hyperparameter momentum");
         Refuses(new OptimizerSpec("momentum", 0.1, Beta1: 0.9), "momentum has no hyperparameter beta1; it has: momentum");
-        Refuses(new OptimizerSpec("adam", 0.1, Epsilon: -1), "Epsilon of adam");
-        Refuses(new OptimizerSpec("rmsprop", 0.1, Alpha: 1), "Alpha of rmsprop");
+        Refuses(new OptimizerSpec("adam", 0.1, Epsilon: -1), "epsilon of adam");
+        Refuses(new OptimizerSpec("rmsprop", 0.1, Alpha: 1), "alpha of rmsprop");
         new OptimizerSpec("adam", 0.1, Beta1: 0, Beta2: 0, Epsilon: 1).Validate();
 
         static void Refuses(OptimizerSpec spec, params string[] expected)

@@ -45,6 +45,18 @@ public sealed class TrainingSessionTests
     }
 
     [Fact]
+    public void WorkersExpected_FewerThanWanted_BeginsWithThoseAtHand()
+    {
+        var session = Session(workersToStart: 3);
+        session.Apply(SessionEvent.WorkerJoined(1));
+        session.Apply(SessionEvent.WorkerJoined(2));
+        Assert.Equal(
+            [Send(1, First), Give(1, 1, First, 0, 4), Send(2, First), Give(2, 2, First, 4, 8)],
+            session.Apply(SessionEvent.WorkersExpected(2)));
+        Assert.Empty(session.Apply(SessionEvent.WorkersExpected(1)));
+    }
+
+    [Fact]
     public void WorkerJoined_InMidRound_WorksFromTheNextOn()
     {
         var session = Session();
