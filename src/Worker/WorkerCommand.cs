@@ -43,12 +43,12 @@ public static class WorkerCommand
             command.Options.Add(option);
         }
 
-        command.SetAction((parsed, _) => RunAsync(new WorkerOptions
+        command.SetAction((parsed, _) => RunAsync(() => new WorkerOptions
         {
             Coordinator = parsed.GetRequiredValue(coordinator),
             Threads = parsed.GetValue(threads),
-            StartTimeout = TimeSpan.FromSeconds(parsed.GetValue(startTimeout)),
-            ReconnectTimeout = TimeSpan.FromSeconds(parsed.GetValue(reconnectTimeout)),
+            StartTimeout = Transport.Seconds.Of(parsed.GetValue(startTimeout), startTimeout.Name),
+            ReconnectTimeout = Transport.Seconds.Of(parsed.GetValue(reconnectTimeout), reconnectTimeout.Name),
             CacheDirectory = parsed.GetRequiredValue(cache),
             ExitWithStandardInput = parsed.GetValue(withStandardInput),
             FindDataset = findDataset,
@@ -60,10 +60,12 @@ public static class WorkerCommand
         new(name) { Description = description, DefaultValueFactory = _ => value.TotalSeconds };
 
     /// <summary>Hosts the role: the host turns SIGTERM and SIGINT into its orderly end, with exit code 0.</summary>
-    private static async Task<int> RunAsync(WorkerOptions options)
+    private static async Task<int> RunAsync(Func<WorkerOptions> read)
     {
+        WorkerOptions options;
         try
         {
+            options = read();
             options.Validate();
         }
         catch (InvalidInputException e)

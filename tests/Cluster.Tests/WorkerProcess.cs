@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 
 namespace DistTrain.Cluster.Tests;
 
-/// <summary>A real worker process. Disposing kills it, by its id, whatever state it is in.</summary>
+/// <summary>A real process, mostly a worker. Disposing kills it, by its id, whatever state it is in.</summary>
 internal sealed partial class WorkerProcess : IAsyncDisposable
 {
     public const int SigContinue = 18;
@@ -37,12 +37,19 @@ internal sealed partial class WorkerProcess : IAsyncDisposable
 
     public static WorkerProcess Start(IPEndPoint coordinator, string cacheDirectory, IReadOnlyDictionary<string, string> environment, params string[] more)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "disttrain-worker"))
+        return StartProgram("disttrain-worker", environment, ["--coordinator", coordinator.ToString(), "--cache", cacheDirectory, .. more]);
+    }
+
+    /// <summary>Starts a program beside the tests; what it prints on either stream is its log.</summary>
+    public static WorkerProcess StartProgram(string program, IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, program))
         {
             RedirectStandardError = true,
             RedirectStandardInput = true,
+            RedirectStandardOutput = true,
         };
-        foreach (var argument in (string[])["--coordinator", coordinator.ToString(), "--cache", cacheDirectory, .. more])
+        foreach (var argument in arguments)
         {
             start.ArgumentList.Add(argument);
         }
@@ -54,7 +61,9 @@ internal sealed partial class WorkerProcess : IAsyncDisposable
 
         var worker = new WorkerProcess(Process.Start(start)!);
         worker._process.ErrorDataReceived += (_, line) => worker.Note(line.Data);
+        worker._process.OutputDataReceived += (_, line) => worker.Note(line.Data);
         worker._process.BeginErrorReadLine();
+        worker._process.BeginOutputReadLine();
         return worker;
     }
 
