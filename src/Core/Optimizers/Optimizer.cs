@@ -41,6 +41,23 @@ public abstract unsafe class Optimizer : IDisposable
         };
     }
 
+    /// <summary>The names of the slots that an optimizer of this spec has: <see cref="SlotNames"/>.</summary>
+    public static IReadOnlyList<string> SlotNamesOf(OptimizerSpec spec)
+    {
+        using var optimizer = Create(spec, new ReferenceKernels<float>(), length: 0);
+        return optimizer.SlotNames;
+    }
+
+    /// <summary>How many <see cref="Scalars"/> an optimizer of this spec has.</summary>
+    public static int ScalarCountOf(OptimizerSpec spec)
+    {
+        using var optimizer = Create(spec, new ReferenceKernels<float>(), length: 0);
+        return optimizer.Scalars.Length;
+    }
+
+    /// <summary>State that is no tensor, such as Adam's βᵗ; empty for most.</summary>
+    public virtual Span<double> Scalars => [];
+
     /// <summary>One update, in place.</summary>
     /// <param name="parameters">(length,)</param>
     /// <param name="gradientSums">(length,): the sum over the batch; its mean is the sum times <c>1f / sampleCount</c>.</param>
@@ -136,23 +153,25 @@ internal sealed unsafe class Adam(OptimizerSpec spec, Kernels<float> kernels, in
     private const double DefaultBeta1 = 0.9;
     private const double DefaultBeta2 = 0.999;
     private const double DefaultEpsilon = 1e-8;
-    private double _beta1Power = 1;
-    private double _beta2Power = 1;
+    private readonly double[] _powers = [1, 1];
+
+    /// <summary>β₁ᵗ and β₂ᵗ.</summary>
+    public override Span<double> Scalars => _powers;
 
     private protected override void Update(float* parameters, float* gradientSums, float scale)
     {
         var beta1 = spec.Beta1 ?? DefaultBeta1;
         var beta2 = spec.Beta2 ?? DefaultBeta2;
-        _beta1Power *= beta1;
-        _beta2Power *= beta2;
+        _powers[0] *= beta1;
+        _powers[1] *= beta2;
         Run(
             new AdamUpdate<float>(
-                (float)(-spec.LearningRate / (1 - _beta1Power)),
+                (float)(-spec.LearningRate / (1 - _powers[0])),
                 scale,
                 (float)(1 - beta1),
                 (float)beta2,
                 (float)(1 - beta2),
-                (float)Math.Sqrt(1 - _beta2Power),
+                (float)Math.Sqrt(1 - _powers[1]),
                 (float)(spec.Epsilon ?? DefaultEpsilon)),
             parameters,
             gradientSums);

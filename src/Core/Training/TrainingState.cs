@@ -26,8 +26,13 @@ public sealed unsafe class TrainingState : IDisposable
     private long _totalSamples;
     private double? _lastEpochLoss;
 
-    /// <summary>The state at step 0.</summary>
-    public TrainingState(RunSpec spec, Kernels<float> kernels)
+    private long _evaluatedAt = -1;
+
+    /// <summary>The state at step 0, or at a snapshot.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="kernels">For sums and updates.</param>
+    /// <param name="from">Where to go on; null for step 0. It is of this run, but for the number of epochs or steps, and stays the caller's.</param>
+    public TrainingState(RunSpec spec, Kernels<float> kernels, TrainingSnapshot? from = null)
     {
         _spec = spec;
         _kernels = kernels;
@@ -38,7 +43,21 @@ public sealed unsafe class TrainingState : IDisposable
         _evaluationTree = new PartialTree(kernels, Pools.Evaluation);
         _gradientTree.Reset(spec.ShardCount);
         _evaluationTree.Reset(spec.EvaluationShardCount);
+        if (from is null)
+        {
+            Chain = HashChain.Next(0, version: 0, Parameters.Values);
+        }
+        else
+        {
+            GoOnFrom(from);
+        }
     }
+
+    /// <summary>The steps behind the parameters.</summary>
+    public long StepsDone { get; private set; }
+
+    /// <summary>The hash chain up to the current parameters.</summary>
+    public UInt128 Chain { get; private set; }
 
     /// <summary>The current parameters.</summary>
     public ParameterSet Parameters { get; }
@@ -80,6 +99,8 @@ public sealed unsafe class TrainingState : IDisposable
 
             CountLoss(root, step);
             _optimizer.Step(Parameters.Pointer, root.Gradient.Pointer, root.SampleCount);
+            StepsDone = step + 1;
+            Chain = HashChain.Next(Chain, StepsDone, Parameters.Values);
             return !_spec.EvaluationIsDue(step + 1) || _kernels.AllFinite(Parameters.Pointer, Parameters.Layout.Length)
                 ? SessionEvent.StepCommitted()
                 : SessionEvent.StepRefused($"Step {step}: after its update a parameter is not finite; a smaller learning rate is the usual cure.");
@@ -98,7 +119,25 @@ public sealed unsafe class TrainingState : IDisposable
         var evaluation = new Evaluation(root.LossSum / root.SampleCount, (double)root.CorrectCount / root.SampleCount);
         Pools.Evaluation.Return(root);
         LastEvaluation = evaluation;
+        _evaluatedAt = StepsDone;
         return evaluation;
+    }
+
+    /// <summary>Copies everything that the run needs to go on from here. Between two steps only.</summary>
+    /// <param name="snapshot">Of the same run.</param>
+    public void CopyTo(TrainingSnapshot snapshot)
+    {
+        snapshot.StepsDone = StepsDone;
+        snapshot.Chain = Chain;
+        snapshot.Progress = new TrainingProgress(
+            _totalLossSum, _totalSamples, _epochLossSum, _epochSamples, _lastEpochLoss, LastStepLoss, LastEvaluation, _evaluatedAt);
+        Parameters.Values.CopyTo(snapshot.Parameters.Values);
+        for (var i = 0; i < snapshot.Slots.Count; i++)
+        {
+            _optimizer.Slot(i).CopyTo(snapshot.Slots[i].Values);
+        }
+
+        _optimizer.Scalars.CopyTo(snapshot.OptimizerScalars);
     }
 
     /// <inheritdoc/>
@@ -109,6 +148,20 @@ public sealed unsafe class TrainingState : IDisposable
         Pools.Dispose();
         _optimizer.Dispose();
         Parameters.Dispose();
+    }
+
+    private void GoOnFrom(TrainingSnapshot snapshot)
+    {
+        StepsDone = snapshot.StepsDone;
+        Chain = snapshot.Chain;
+        (_totalLossSum, _totalSamples, _epochLossSum, _epochSamples, _lastEpochLoss, LastStepLoss, LastEvaluation, _evaluatedAt) = snapshot.Progress;
+        snapshot.Parameters.Values.CopyTo(Parameters.Values);
+        for (var i = 0; i < snapshot.Slots.Count; i++)
+        {
+            snapshot.Slots[i].Values.CopyTo(_optimizer.Slot(i));
+        }
+
+        snapshot.OptimizerScalars.CopyTo(_optimizer.Scalars);
     }
 
     private void CountLoss(Partial root, long step)
