@@ -68,7 +68,7 @@ internal sealed class ClusterRun
         _time = time;
         Incarnation = incarnation;
         _workersToStart = options.WorkersToStart;
-        _session = new TrainingSession(spec, _workersToStart);
+        _session = new TrainingSession(spec, new SessionOptions(WorkersToStart: _workersToStart));
         _state = new TrainingState(spec, VectorKernels.Best);
         _broadcast = new ParametersBroadcast(incarnation);
         _tickLength = options.DeadTime / TicksPerDeadTime;
