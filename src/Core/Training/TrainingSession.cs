@@ -271,7 +271,7 @@ public sealed class TrainingSession
                 Settle(node, node.Opinions[chosen]);
                 break;
             case Agreement.NotFinite:
-                Fail($"{Name(_round)}: loss or gradient of shards {node.Range} is not finite, and was computed twice. The parameters before it are unharmed; "
+                Fail($"{Name(_round)}: the loss or the gradient is not finite: shards {node.Range}, computed twice. The parameters before it are unharmed; "
                     + "a smaller learning rate is the usual cure.");
                 break;
         }
