@@ -54,6 +54,9 @@ public sealed unsafe class TrainingState : IDisposable
         }
     }
 
+    /// <summary>The run.</summary>
+    public RunSpec Spec => _spec;
+
     /// <summary>The steps behind the parameters.</summary>
     public long StepsDone { get; private set; }
 
