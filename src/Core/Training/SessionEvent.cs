@@ -66,6 +66,9 @@ public readonly record struct SessionEvent
     /// <summary>Whether the worker was lost by a crash, not in order.</summary>
     public bool IsCrash { get; private init; }
 
+    /// <summary>Whether nothing may be written any more: another coordinator has taken the run over.</summary>
+    public bool IsFatal { get; private init; }
+
     /// <summary>The lease concerned.</summary>
     public long LeaseId { get; private init; }
 
@@ -136,7 +139,11 @@ public readonly record struct SessionEvent
     public static SessionEvent CheckpointSaved(long steps) => new(EventKind.CheckpointSaved) { Steps = steps };
 
     /// <summary>The checkpoint after so many steps could not be written.</summary>
-    public static SessionEvent CheckpointFailed(long steps, string reason) => new(EventKind.CheckpointFailed) { Steps = steps, Reason = reason };
+    /// <param name="steps">Those asked for.</param>
+    /// <param name="reason">Why.</param>
+    /// <param name="isFatal">Another has taken the run over, so this one must end.</param>
+    public static SessionEvent CheckpointFailed(long steps, string reason, bool isFatal = false) =>
+        new(EventKind.CheckpointFailed) { Steps = steps, Reason = reason, IsFatal = isFatal };
 
     /// <summary>Begin no round.</summary>
     public static SessionEvent PauseAsked() => new(EventKind.PauseAsked);

@@ -140,10 +140,10 @@ public sealed class TrainingSession
                 _saveIsDue = _options.Saves;
                 break;
             case EventKind.CheckpointSaved:
-                EndSave(occurred.Steps, failure: null);
+                EndSave(occurred.Steps, failure: null, isFatal: false);
                 break;
             case EventKind.CheckpointFailed:
-                EndSave(occurred.Steps, occurred.Reason);
+                EndSave(occurred.Steps, occurred.Reason, occurred.IsFatal);
                 break;
             case EventKind.PauseAsked:
                 _isPaused = true;
@@ -485,7 +485,7 @@ public sealed class TrainingSession
         }
     }
 
-    private void EndSave(long steps, string? failure)
+    private void EndSave(long steps, string? failure, bool isFatal)
     {
         if (_savingAt != steps)
         {
@@ -494,6 +494,12 @@ public sealed class TrainingSession
 
         _savingAt = -1;
         SavedAt = failure is null ? steps : SavedAt;
+        if (isFatal)
+        {
+            Fail(failure!);
+            return;
+        }
+
         if (Phase != SessionPhase.Saving)
         {
             return;
