@@ -29,7 +29,7 @@ public sealed class CheckpointStore(IFileSystem files, string directory)
     public string Save(TrainingSnapshot snapshot, ulong incarnation, Action? beforeRename = null)
     {
         RequireFinite(snapshot);
-        EnsureDirectory();
+        DurableFile.CreateDirectory(files, _directory);
         var name = CheckpointFormat.DirectoryName(snapshot.StepsDone);
         var target = Path.Combine(_directory, name);
         var temporary = Path.Combine(_directory, CheckpointFormat.TemporaryName("save", name));
@@ -153,15 +153,6 @@ public sealed class CheckpointStore(IFileSystem files, string directory)
     /// <summary>Whether this snapshot is there already, undamaged.</summary>
     private bool IsSaved(string target, TrainingSnapshot snapshot) =>
         files.DirectoryExists(target) && Verify(target)?.ChainValue() == snapshot.Chain;
-
-    private void EnsureDirectory()
-    {
-        if (!files.DirectoryExists(_directory))
-        {
-            files.CreateDirectory(_directory);
-            files.FlushDirectory(Path.GetDirectoryName(_directory)!);
-        }
-    }
 
     private void Write(string temporary, TrainingSnapshot snapshot, ulong incarnation)
     {

@@ -46,12 +46,7 @@ public sealed class RunLock : IDisposable
     /// <exception cref="IOException">The directory cannot be written to.</exception>
     public static RunLock Take(IFileSystem files, string runDirectory, RunHolder holder, Func<ulong> highestSaved, Action<string> warn)
     {
-        if (!files.DirectoryExists(runDirectory))
-        {
-            files.CreateDirectory(runDirectory);
-            files.FlushDirectory(Path.GetDirectoryName(runDirectory)!);
-        }
-
+        DurableFile.CreateDirectory(files, runDirectory);
         var path = Path.Combine(runDirectory, IncarnationName);
         var held = files.TryLock(Path.Combine(runDirectory, LockName)) ?? throw new InvalidInputException(
             $"The run directory {runDirectory} is in use{Describe(files, path)}. Stop that run first, or give --out another directory.");
