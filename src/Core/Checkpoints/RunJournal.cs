@@ -7,7 +7,7 @@ namespace DistTrain.Core.Checkpoints;
 /// and calls; another writes. The training thread never waits for the disk, but in <see cref="Begin"/>, <see cref="WaitForSave"/>,
 /// <see cref="Flush"/> and <see cref="Dispose"/>.
 /// </summary>
-public sealed class RunJournal : IDisposable
+public sealed class RunJournal : IRunRecorder, IDisposable
 {
     /// <summary>The checkpoints' directory in the run's.</summary>
     public const string CheckpointsName = "checkpoints";
@@ -17,6 +17,9 @@ public sealed class RunJournal : IDisposable
 
     /// <summary>The ledger's file in the run's directory: <see cref="Ledger"/>.</summary>
     public const string LedgerName = "ledger.bin";
+
+    /// <summary>The files that a journal makes beside the checkpoints.</summary>
+    public static IReadOnlyList<string> FileNames { get; } = [ChainName, LedgerName, RunLock.LockName, RunLock.IncarnationName];
 
     // Half a minute of steps on a fast run, so that what a kill loses of the logs is little, and is done again anyway.
     private const int FlushBytes = 1 << 20;
@@ -65,7 +68,7 @@ public sealed class RunJournal : IDisposable
         }
     }
 
-    /// <summary>Called at the end of each save, on the thread that saved, while <see cref="IsSaving"/> still holds. May be null.</summary>
+    /// <summary>Called at the end of each save, on the thread that saved; the next save may begin. May be null.</summary>
     public Action<SaveResult>? Saved { get; set; }
 
     /// <summary>Takes a run over, and clears away what its last holder left half done.</summary>
@@ -235,12 +238,14 @@ public sealed class RunJournal : IDisposable
             }
 
             var result = Save(_snapshot!);
-            Saved?.Invoke(result);
             lock (_gate)
             {
                 (_lastResult, _isSaving) = (result, false);
                 Monitor.PulseAll(_gate);
             }
+
+            // Who is told may begin the next one at once.
+            Saved?.Invoke(result);
         }
     }
 

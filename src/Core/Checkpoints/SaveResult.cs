@@ -1,3 +1,5 @@
+using DistTrain.Core.Training;
+
 namespace DistTrain.Core.Checkpoints;
 
 /// <summary>How a save ended.</summary>
@@ -22,7 +24,13 @@ public enum SaveOutcome
 /// <param name="Path">The checkpoint; null if there is none.</param>
 /// <param name="Failure">What went wrong, for the user; null if nothing did.</param>
 /// <param name="Duration">From <see cref="RunJournal.BeginSave"/> to its end, by <see cref="JournalOptions.Clock"/>.</param>
-public sealed record SaveResult(long StepsDone, SaveOutcome Outcome, string? Path, string? Failure, TimeSpan Duration);
+public sealed record SaveResult(long StepsDone, SaveOutcome Outcome, string? Path, string? Failure, TimeSpan Duration)
+{
+    /// <summary>What to tell the session.</summary>
+    public SessionEvent ToEvent() => Outcome == SaveOutcome.Saved
+        ? SessionEvent.CheckpointSaved(StepsDone)
+        : SessionEvent.CheckpointFailed(StepsDone, Failure!, isFatal: Outcome == SaveOutcome.Superseded);
+}
 
 /// <summary>How a journal is kept.</summary>
 /// <param name="KeepCheckpoints">How many valid checkpoints stay, at least 1; default 3.</param>
