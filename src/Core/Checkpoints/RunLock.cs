@@ -122,7 +122,9 @@ public sealed class RunLock : IDisposable
             warn($"{e.Message} The incarnation goes on from the highest one saved, {highestSaved}.");
         }
 
-        Incarnation = checked(highest + 1);
+        Incarnation = highest < ulong.MaxValue
+            ? highest + 1
+            : throw new InvalidInputException($"{_path}: the incarnation is {highest}, above which there is none: this cannot be DistTrain's. Delete the file.");
         Write();
     }
 

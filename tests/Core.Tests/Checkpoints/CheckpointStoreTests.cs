@@ -156,7 +156,8 @@ public sealed class CheckpointStoreTests
     [InlineData("state.json", "\"epoch\": 0", "\"epoch\": 1", "state.json: epoch 1 and position 10 do not follow")]
     [InlineData("state.json", "\"stepsDone\": 2", "\"stepsDone\": 2000", "state.json: stepsDone is 2000, but the run has 1000")]
     [InlineData("state.json", "\"chain\": \"", "\"chain\": \"0", "state.json: chain must be 32")]
-    [InlineData("state.json", "\"incarnation\"", "\"more\": 1, \"incarnation\"", "state.json: is damaged")]
+    [InlineData("state.json", "\"incarnation\"", "\"more\": 1, \"incarnation\"", "state.json, line ")]
+    [InlineData("state.json", "\"stepsDone\": 2", "\"stepsDone\":  2", "state.json: is damaged: it is not the text that DistTrain writes")]
     [InlineData("manifest.json", "\"formatVersion\": 1", "\"formatVersion\": 7", "manifest.json: is of formatVersion 7, but this build reads 1")]
     [InlineData("parameters.safetensors", "0.weight", "0.veight", "parameters.safetensors: holds another model's tensors")]
     [InlineData("parameters.safetensors", "[4,6]", "[6,4]", "parameters.safetensors: tensor '0.weight': its shape is (6, 4)")]
@@ -179,8 +180,7 @@ public sealed class CheckpointStoreTests
         }
 
         var refusal = Assert.Throws<InvalidInputException>(() => Store.Load(path));
-        // A member more is refused by the strict reader in its own words.
-        Assert.StartsWith($"{path}/{expected.Replace("state.json: is damaged", "state.json", StringComparison.Ordinal)}", refusal.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"{path}/{expected}", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]

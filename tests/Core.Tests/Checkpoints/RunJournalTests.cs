@@ -71,14 +71,16 @@ public sealed class RunJournalTests
         var disk = new SimulatedDisk();
         using var stall = new ManualResetEventSlim();
         using var reached = new ManualResetEventSlim();
-        var results = new List<SaveResult>();
         var now = TimeSpan.Zero;
         using var run = new SmallRun();
         using var journal = RunJournal.Open(disk, Run, Holder, new JournalOptions(Clock: () => now), _warnings.Add);
+        using var told = new ManualResetEventSlim();
+        var results = new List<(SaveResult Result, bool IsSaving)>();
         journal.Saved = ended =>
         {
-            Assert.True(journal.IsSaving);
-            results.Add(ended);
+            // Who is told may begin the next one.
+            results.Add((ended, journal.IsSaving));
+            told.Set();
         };
         Assert.Null(journal.WaitForSave());
         Assert.Throws<InvalidOperationException>(() => journal.BeginSave(run.State));
@@ -103,8 +105,8 @@ public sealed class RunJournalTests
         stall.Set();
         var result = journal.WaitForSave()!;
         Assert.Equal(new SaveResult(3, SaveOutcome.Saved, $"{Run}/checkpoints/step-000000000003", null, TimeSpan.FromSeconds(30)), result);
-        Assert.Equal([result], results);
-        Assert.False(journal.IsSaving);
+        told.Wait(TestContext.Current.CancellationToken);
+        Assert.Equal([(result, false)], results);
         using var loaded = journal.LoadNewest();
         SmallRun.AssertEqual(saved, loaded!.Snapshot);
         Assert.Empty(_warnings);
@@ -174,7 +176,40 @@ public sealed class RunJournalTests
             disk[$"{Run}/incarnation.json"] = otherHost[$"{Run}/incarnation.json"];
         }
 
+        var (chain, ledger) = (disk[$"{Run}/chain.bin"], disk[$"{Run}/ledger.bin"]);
+        Assert.False(journal.IsSuperseded);
         Save(journal, run, SaveOutcome.Superseded);
+        run.Train(1, journal);
+        journal.Flush();
+        Assert.True(journal.IsSuperseded);
+        Assert.Empty(disk.List($"{Run}/checkpoints"));
+        Assert.Equal(chain, disk[$"{Run}/chain.bin"]);
+        Assert.Equal(ledger, disk[$"{Run}/ledger.bin"]);
+        Assert.Contains("taken over by incarnation 2", Assert.Single(_warnings), StringComparison.Ordinal);
+    }
+
+    /// <summary>On shared storage: taken over after the logs were flushed, at the last moment before the rename.</summary>
+    [Fact]
+    public void BeginSave_SupersededWhileItFlushes_PutsNothingInPlace()
+    {
+        var disk = new SimulatedDisk();
+        using var run = new SmallRun();
+        using var journal = Open(disk);
+        journal.Begin(run.State);
+        run.Train(1, journal);
+        var otherHost = disk.Clone();
+        using (Open(otherHost))
+        {
+            disk.Before = (call, path) =>
+            {
+                if (call == DiskCall.FlushFile && path.EndsWith("ledger.bin", StringComparison.Ordinal))
+                {
+                    disk[$"{Run}/incarnation.json"] = otherHost[$"{Run}/incarnation.json"];
+                }
+            };
+            Save(journal, run, SaveOutcome.Superseded);
+        }
+
         Assert.Empty(disk.List($"{Run}/checkpoints"));
     }
 

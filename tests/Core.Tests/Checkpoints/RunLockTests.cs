@@ -61,6 +61,13 @@ public sealed class RunLockTests
         Assert.StartsWith("/run/incarnation.json", Assert.Single(_warnings), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Take_IncarnationAtItsEnd_IsRefused()
+    {
+        Assert.Throws<InvalidInputException>(() => RunLock.Take(_disk, "/run", Holder, () => ulong.MaxValue, _warnings.Add));
+        RunLock.Take(_disk, "/run", Holder, () => 0, _warnings.Add).Dispose();
+    }
+
     /// <summary>On storage that two hosts share, the lock may hold nobody back.</summary>
     [Fact]
     public void EnsureNotFenced_TakenOverByAnotherHost_Throws()
