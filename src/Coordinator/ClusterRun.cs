@@ -208,7 +208,7 @@ internal sealed class ClusterRun
             case RunInput.Ready(var connection) when _connections.ContainsKey(connection.Info.Id):
                 Join(connection);
                 break;
-            case RunInput.PartialArrived(var connection, var leaseId, var round, var partial):
+            case RunInput.PartialArrived(var connection, var leaseId, var round, var partial, _):
                 Arrive(connection, leaseId, round, partial);
                 break;
             case RunInput.LeaseReturned(var connection, var leaseId, var reason) when connection.IsMember:

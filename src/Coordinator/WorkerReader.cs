@@ -123,7 +123,8 @@ internal sealed class WorkerReader(WorkerConnection connection, RunSpec spec, Da
         }
 
         _partial = null;
-        if (!await run.TellAsync(new RunInput.PartialArrived(connection, (long)_header.LeaseId, _round, partial)))
+        if (!await run.TellAsync(new RunInput.PartialArrived(
+            connection, (long)_header.LeaseId, _round, partial, TimeSpan.FromMicroseconds(_header.ComputeMicroseconds))))
         {
             run.Pools.For(_round.Kind).Return(partial);
         }
