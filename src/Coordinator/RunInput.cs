@@ -1,3 +1,4 @@
+using DistTrain.Core.Checkpoints;
 using DistTrain.Core.Training;
 
 namespace DistTrain.Coordinator;
@@ -16,8 +17,11 @@ internal abstract record RunInput
     /// <param name="LeaseId">For which lease.</param>
     /// <param name="Round">For which round.</param>
     /// <param name="Partial">The sums.</param>
+    /// <param name="IsFinite">Whether all of them are finite.</param>
+    /// <param name="Fingerprint">Of the content, where the run audits.</param>
     /// <param name="ComputeTime">How long the worker says it has computed on the lease; 0 if it does not say.</param>
-    public sealed record PartialArrived(WorkerConnection Connection, long LeaseId, Round Round, Partial Partial, TimeSpan ComputeTime) : RunInput;
+    public sealed record PartialArrived(
+        WorkerConnection Connection, long LeaseId, Round Round, Partial Partial, bool IsFinite, UInt128 Fingerprint, TimeSpan ComputeTime) : RunInput;
 
     /// <summary>A lease is open again: given back, or its partial was damaged.</summary>
     public sealed record LeaseReturned(WorkerConnection Connection, long LeaseId, string Reason) : RunInput;
@@ -38,6 +42,15 @@ internal abstract record RunInput
         public static Tick Instance { get; } = new();
     }
 
-    /// <summary>The run is to end now.</summary>
-    public sealed record Stop : RunInput;
+    /// <summary>A save has ended.</summary>
+    public sealed record Saved(SaveResult Result) : RunInput;
+
+    /// <summary>An operator wants something.</summary>
+    public sealed record Control(ControlVerb Verb, TaskCompletionSource<ControlReply> Reply) : RunInput;
+
+    /// <summary>An operator wants to know how the run stands.</summary>
+    public sealed record Status(TaskCompletionSource<RunStatus> Reply) : RunInput;
+
+    /// <summary>The run is to end now, without a checkpoint.</summary>
+    public sealed record Abort : RunInput;
 }

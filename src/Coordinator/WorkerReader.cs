@@ -123,8 +123,10 @@ internal sealed class WorkerReader(WorkerConnection connection, RunSpec spec, Da
         }
 
         _partial = null;
-        if (!await run.TellAsync(new RunInput.PartialArrived(
-            connection, (long)_header.LeaseId, _round, partial, TimeSpan.FromMicroseconds(_header.ComputeMicroseconds))))
+        // On this thread, so that many workers' partials are looked at side by side.
+        var fingerprint = run.IsAuditing ? Checksum.OfContent(partial) : default;
+        var computeTime = TimeSpan.FromMicroseconds(_header.ComputeMicroseconds);
+        if (!await run.TellAsync(new RunInput.PartialArrived(connection, (long)_header.LeaseId, _round, partial, run.IsFinite(partial), fingerprint, computeTime)))
         {
             run.Pools.For(_round.Kind).Return(partial);
         }
