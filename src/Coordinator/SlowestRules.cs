@@ -54,18 +54,11 @@ internal static class SlowestRules
         return still is { } before && !(slowest?.Ratio > before.Ratio * MuchSlower) ? still : slowest;
     }
 
-    /// <summary>To the median of the sorted values without this one.</summary>
+    /// <summary>To the median of the others: a slow one is above it, so the values below it are sorted as they are without it.</summary>
     private static double RatioToOthers(double seconds, double[] sorted)
     {
-        if (sorted.Length < 2)
-        {
-            return 0;
-        }
-
-        var itself = Array.BinarySearch(sorted, seconds);
-        double Other(int index) => sorted[index < itself ? index : index + 1];
         var others = sorted.Length - 1;
-        var ratio = seconds / ((Other((others - 1) / 2) + Other(others / 2)) / 2);
+        var ratio = others == 0 ? 0 : seconds / ((sorted[(others - 1) / 2] + sorted[others / 2]) / 2);
         return double.IsFinite(ratio) ? ratio : 0;
     }
 }

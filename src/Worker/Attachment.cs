@@ -11,19 +11,12 @@ using Microsoft.Extensions.Logging;
 
 namespace DistTrain.Worker;
 
-/// <summary>How an attachment ended.</summary>
-/// <param name="Outcome">What the worker ends with; null if it should attach again.</param>
-/// <param name="Reason">For the log.</param>
-/// <param name="WasWelcome">Whether the coordinator had welcomed the worker.</param>
-internal sealed record AttachmentEnd(WorkerOutcome? Outcome, string Reason, bool WasWelcome);
-
 /// <summary>One call of Attach, from the hello to its end. Numbers in comments are steps of docs/protocol.md.</summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "What one call owns, RunAsync frees at its end.")]
 internal sealed class Attachment : IComputeListener
 {
     private static readonly TimeSpan WelcomeDeadline = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan GoodbyeDeadline = TimeSpan.FromSeconds(2);
-    private static readonly AttachmentEnd AskedToStop = new(new WorkerOutcome(WorkerOutcome.Done, "asked to stop"), "asked to stop", true);
 
     private readonly Clients _clients;
     private readonly WorkerOptions _options;
@@ -38,7 +31,7 @@ internal sealed class Attachment : IComputeListener
     private RunSpec? _spec;
     private PartialPools? _pools;
     private ComputeThread? _compute;
-    private DatasetIntake? _intake;
+    private DatasetIntake? _dataset;
     private Task _reading = Task.CompletedTask;
     private ParametersIntake? _parameters;
 
@@ -75,7 +68,7 @@ internal sealed class Attachment : IComputeListener
         catch (Exception e) when (e is RpcException or IOException or OperationCanceledException or InvalidOperationException or TimeoutException)
         {
             return stop.IsCancellationRequested
-                ? AskedToStop
+                ? AttachmentEnd.AskedToStop
                 : new AttachmentEnd(null, e is RpcException rpc ? rpc.Status.Detail : e.Message, _spec is not null);
         }
         finally
@@ -216,7 +209,7 @@ internal sealed class Attachment : IComputeListener
         if (first == stopped.Task)
         {
             await LeaveAsync("asked to stop", reading, pump);
-            return AskedToStop;
+            return AttachmentEnd.AskedToStop;
         }
 
         if (first == _computeFailed.Task)
@@ -293,12 +286,12 @@ internal sealed class Attachment : IComputeListener
 
     private async Task<AttachmentEnd> PrepareAndReadAsync(IAsyncStreamReader<CoordinatorMessage> responses, CancellationToken stop)
     {
-        _intake = new DatasetIntake(_spec!.Dataset, _datasets, _chunks, _outgoing, _log);
+        _dataset = new DatasetIntake(_spec!.Dataset, _datasets, _chunks, _outgoing, _log);
         // Off this thread: looking for the dataset may take a second, in which the heart beats and a wish to stop is heard.
-        var dataset = await Task.Run(_intake.FindOrAsk, CancellationToken.None);
+        var dataset = await Task.Run(_dataset.FindOrAsk, CancellationToken.None);
         if (stop.IsCancellationRequested)
         {
-            return AskedToStop;
+            return AttachmentEnd.AskedToStop;
         }
 
         if (dataset is not null)
@@ -342,7 +335,7 @@ internal sealed class Attachment : IComputeListener
         switch (message.KindCase)
         {
             case CoordinatorMessage.KindOneofCase.Dataset when _parameters is null:
-                return _intake!.Announce(message.Dataset);
+                return _dataset!.Announce(message.Dataset);
             case CoordinatorMessage.KindOneofCase.Parameters when _parameters is not null:
                 return _parameters!.Announce(message.Parameters);
             case CoordinatorMessage.KindOneofCase.Chunk:
@@ -379,7 +372,7 @@ internal sealed class Attachment : IComputeListener
             return null;
         }
 
-        if (_intake!.Complete() is not { } dataset)
+        if (_dataset!.Complete() is not { } dataset)
         {
             return "the dataset came damaged";
         }

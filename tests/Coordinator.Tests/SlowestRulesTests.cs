@@ -13,6 +13,8 @@ public sealed class SlowestRulesTests
     {
         Assert.Equal(new SlowWorker(1, 6), Find(null, 1, 6));
         Assert.Equal(new SlowWorker(2, 4), Find(null, 1, 2, 6));
+        Assert.Equal(new SlowWorker(3, 4.5), Find(null, 6, 1, 2, 9));
+        Assert.Null(Find(null, 1));
     }
 
     /// <summary>The shares have followed the speeds: all take the same time.</summary>
