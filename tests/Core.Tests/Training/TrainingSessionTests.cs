@@ -109,20 +109,15 @@ public sealed class TrainingSessionTests
         var session = Session(shardCount: 7, workersToStart: 2);
         Join(session, 2);
         var round = First with { ShardCount = 7 };
-        // [3, 7) is the nodes [3, 4), [4, 6) and [6, 7).
-        session.Apply(SessionEvent.PartialArrived(2, round, new(3, 4)));
+        // [4, 7) is the nodes [4, 6) and [6, 7).
+        session.Apply(SessionEvent.PartialArrived(2, round, new(4, 6)));
         session.Apply(SessionEvent.WorkerLost(2));
         Assert.Equal(
             [
-                Answer(1, round, 0, 2, PartialVerdict.Counted),
+                Answer(1, round, 0, 4, PartialVerdict.Counted),
+                Give(3, 1, round, 6, 7),
             ],
-            session.Apply(SessionEvent.PartialArrived(1, round, new(0, 2))));
-        Assert.Equal(
-            [
-                Answer(1, round, 2, 3, PartialVerdict.Counted),
-                Give(3, 1, round, 4, 7),
-            ],
-            session.Apply(SessionEvent.PartialArrived(1, round, new(2, 3))));
+            session.Apply(SessionEvent.PartialArrived(1, round, new(0, 4))));
     }
 
     [Fact]
