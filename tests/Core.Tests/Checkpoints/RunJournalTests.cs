@@ -96,13 +96,20 @@ public sealed class RunJournalTests
         };
         using var saved = run.Snapshot();
         journal.BeginSave(run.State);
-        reached.Wait(TestContext.Current.CancellationToken);
-        now = TimeSpan.FromSeconds(30);
-        run.Train(500, journal);
-        Assert.True(journal.IsSaving);
-        Assert.Throws<InvalidOperationException>(() => journal.BeginSave(run.State));
-        Assert.Empty(results);
-        stall.Set();
+        try
+        {
+            reached.Wait(TestContext.Current.CancellationToken);
+            now = TimeSpan.FromSeconds(30);
+            run.Train(500, journal);
+            Assert.True(journal.IsSaving);
+            Assert.Throws<InvalidOperationException>(() => journal.BeginSave(run.State));
+            Assert.Empty(results);
+        }
+        finally
+        {
+            stall.Set();
+        }
+
         var result = journal.WaitForSave()!;
         Assert.Equal(new SaveResult(3, SaveOutcome.Saved, $"{Run}/checkpoints/step-000000000003", null, TimeSpan.FromSeconds(30)), result);
         told.Wait(TestContext.Current.CancellationToken);
