@@ -222,9 +222,15 @@ public sealed class NoHangTests
             stop.Token);
         await looking.Task.WaitAsync(TestCluster.Patience, TestContext.Current.CancellationToken);
         await stop.CancelAsync();
+        try
+        {
+            Assert.Equal(0, (await worker.WaitAsync(TestCluster.Patience, TestContext.Current.CancellationToken)).ExitCode);
+        }
+        finally
+        {
+            gate.Set();
+        }
 
-        Assert.Equal(0, (await worker.WaitAsync(TestCluster.Patience, TestContext.Current.CancellationToken)).ExitCode);
-        gate.Set();
         cluster.StartLocalWorker();
         Assert.Equal(SmallRun.SingleProcessHash(spec), await cluster.FinalHashAsync());
         Assert.Contains(cluster.LogLines, line => line.Contains("worker 1", StringComparison.Ordinal) && line.Contains("asked to stop", StringComparison.Ordinal));

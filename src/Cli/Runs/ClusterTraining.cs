@@ -83,6 +83,9 @@ public static class ClusterTraining
         public void LeaseReissued(WorkerInfo to, Round round, ShardRange shards) => Tell(
             "reissued", to, FormattableString.Invariant($"took over shards {shards.Start} to {shards.End - 1} of {(round.Kind == RoundKind.Training ? "step" : "the evaluation after step")} {round.Version}"));
 
+        public void WorkerSlow(WorkerInfo worker, double ratio) =>
+            Tell("slow", worker, FormattableString.Invariant($"takes {ratio:0.0} times what the others take; it gets a smaller share"));
+
         public void Waiting(string message) => reporter.WorkerChanged("waiting", worker: null, processId: null, message);
 
         private void Tell(string what, WorkerInfo worker, string reason) =>

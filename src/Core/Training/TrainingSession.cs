@@ -239,6 +239,7 @@ public sealed class TrainingSession
         if (_members.Find(member => member.Id == worker) is { } member)
         {
             member.Speed = speed;
+            _ranges.Reconsider();
         }
     }
 
