@@ -44,6 +44,9 @@ public static class CommonOptions
     /// <summary>How long a worker looks for a coordinator that it was attached to.</summary>
     public static readonly TimeSpan DefaultReconnectTimeout = TimeSpan.FromMinutes(5);
 
+    /// <summary>How long an operator's command looks for the run.</summary>
+    public static readonly TimeSpan DefaultFindTimeout = TimeSpan.FromSeconds(3);
+
     /// <summary>--model</summary>
     public static readonly Setting<string> Model = new(
         "--model", "NAME|FILE.json", $"Network: {string.Join(", ", ModelCatalog.Names)}, or a ModelSpec file. Default {DefaultModel}.", ReadModel);
@@ -161,6 +164,17 @@ public static class CommonOptions
     /// <summary>--coordinator</summary>
     public static readonly Setting<DnsEndPoint> Coordinator = Settings.Address(
         "--coordinator", $"Address of the coordinator. Default 127.0.0.1:{DefaultPort}.");
+
+    /// <summary>--coordinator of an operator</summary>
+    public static readonly Setting<DnsEndPoint> RunAddress = Settings.Address(
+        "--coordinator", $"Address of the run. Default 127.0.0.1:{DefaultPort}.");
+
+    /// <summary>--run</summary>
+    public static readonly Setting<string> Run = Settings.Text("--run", "DIR", "Run directory, instead of --coordinator: the address is found there.");
+
+    /// <summary>--start-timeout of an operator</summary>
+    public static readonly Setting<TimeSpan> FindTimeout = Settings.Seconds(
+        "--start-timeout", $"Seconds to look for the run. Default {DefaultFindTimeout.TotalSeconds}.");
 
     /// <summary>--end-with-input, which <c>train</c> passes to the workers it starts</summary>
     public static readonly Setting<bool> EndWithInput = Settings.Flag("--end-with-input", "End when standard input is closed.", hidden: true);
