@@ -32,6 +32,10 @@ public sealed record RunAddress(DnsEndPoint EndPoint, Target? Target, string? Di
             : In(call.Surroundings.Resolve(values.FindText(CommonOptions.Run)!));
     }
 
+    /// <summary>"Any address" is nothing to connect to, and no other one than loopback is answered.</summary>
+    private static IPAddress Reachable(IPAddress address) =>
+        address.Equals(IPAddress.Any) ? IPAddress.Loopback : address.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : address;
+
     private static RunAddress In(string directory)
     {
         if (!System.IO.Directory.Exists(directory))
@@ -52,7 +56,7 @@ public sealed record RunAddress(DnsEndPoint EndPoint, Target? Target, string? Di
 
         return holder.Host == Environment.MachineName && IPEndPoint.TryParse(text, out var endPoint)
             ? new RunAddress(
-                new DnsEndPoint(endPoint.Address.ToString(), endPoint.Port), new Target { Incarnation = incarnation, ProcessId = (uint)holder.ProcessId }, directory)
+                new DnsEndPoint(Reachable(endPoint.Address).ToString(), endPoint.Port), new Target { Incarnation = incarnation, ProcessId = (uint)holder.ProcessId }, directory)
             : throw new InvalidInputException($"The run in {directory} is on {holder.Host}, at {text}: run the command there.");
     }
 }

@@ -99,8 +99,6 @@ public sealed class StopVerb : OperatorVerb
 /// <summary><c>scale N</c></summary>
 public sealed class ScaleVerb : OperatorVerb
 {
-    private const int MostWorkers = 1024;
-
     /// <inheritdoc/>
     public override string Name => "scale";
 
@@ -124,7 +122,7 @@ public sealed class ScaleVerb : OperatorVerb
     }
 
     private static int Count(VerbCall call) =>
-        int.TryParse(call.Argument, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count <= MostWorkers
+        int.TryParse(call.Argument, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count <= CommonOptions.MostWorkers
             ? count
-            : throw new InvalidInputException($"N is '{call.Argument}'; it must be a whole number from 0 to {MostWorkers}.");
+            : throw new InvalidInputException($"N is '{call.Argument}'; it must be a whole number from 0 to {CommonOptions.MostWorkers}.");
 }
