@@ -44,12 +44,15 @@ public sealed record Membership(int ToStart, int Minimum, int Maximum, double Au
     public static Membership OfCoordinator(SettingValues values)
     {
         var audit = values.Get(CommonOptions.Audit, 0);
+        var maximum = values.Get(CommonOptions.MaximumWorkers, CommonOptions.MostWorkers);
+        if (audit > 0 && maximum < WorkersForAudit)
+        {
+            throw new InvalidInputException(
+                $"{values.Place(CommonOptions.Audit)} compares what two workers compute, but {values.Place(CommonOptions.MaximumWorkers)} is {maximum}: allow at least {WorkersForAudit}, or leave it out.");
+        }
+
         var needed = Math.Max(values.Get(CommonOptions.MinimumWorkers, 1), audit > 0 ? WorkersForAudit : 1);
-        var membership = Of(values, values.Get(CommonOptions.WorkersToStart, needed), audit);
-        return audit > 0 && membership.Maximum < WorkersForAudit
-            ? throw new InvalidInputException(
-                $"{values.Place(CommonOptions.Audit)} compares what two workers compute, but {values.Place(CommonOptions.MaximumWorkers)} is {membership.Maximum}: allow at least {WorkersForAudit}, or leave it out.")
-            : membership;
+        return Of(values, values.Get(CommonOptions.WorkersToStart, needed), audit);
     }
 
     private static Membership Of(SettingValues values, int workers, double audit)
