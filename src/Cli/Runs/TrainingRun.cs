@@ -38,7 +38,7 @@ public static class TrainingRun
         var loaded = await surroundings.Load(request.DatasetName, request.DataDirectory, call.Stop.Token).ConfigureAwait(false);
         var spec = request.ToSpec(loaded.Dataset);
         var directory = path is null ? RunDirectory.CreateFree(RunDirectory.DefaultPath(spec, surroundings)) : RunDirectory.Create(path);
-        using var view = CreateView(values.Get(CommonOptions.Json, false), surroundings);
+        using var view = CreateView(values, surroundings);
         var hasBegun = false;
         try
         {
@@ -77,8 +77,8 @@ public static class TrainingRun
         }
     }
 
-    private static IRunView CreateView(bool json, Surroundings surroundings) =>
-        json ? new JsonView(surroundings)
+    private static IRunView CreateView(SettingValues values, Surroundings surroundings) =>
+        values.Get(CommonOptions.Json, false) ? new JsonView(surroundings) { Interval = values.Get(CommonOptions.ProgressInterval, TimeSpan.FromSeconds(2)) }
         : surroundings.IsTerminal ? LiveView.OnTerminal()
         : new PlainView(surroundings);
 }
