@@ -21,6 +21,7 @@ internal sealed partial class ChaosProcess : IAsyncDisposable
 
     private readonly Process _process;
     private readonly Queue<string> _errors = new();
+    private readonly List<(string Text, TaskCompletionSource Said)> _awaited = [];
     private readonly Task _copying;
     private bool _isDisposed;
 
@@ -44,6 +45,9 @@ internal sealed partial class ChaosProcess : IAsyncDisposable
     /// <summary>A signal that ends it was sent from here: its exit code says nothing.</summary>
     public bool WasKilled { get; private set; }
 
+    /// <summary>It ends by a fault of its own: its exit code says nothing.</summary>
+    public bool IsDoomed { get; init; }
+
     /// <summary>The last lines of its standard error.</summary>
     public string Errors
     {
@@ -61,8 +65,9 @@ internal sealed partial class ChaosProcess : IAsyncDisposable
     /// <param name="name">For messages.</param>
     /// <param name="environment">Set beside this process's own.</param>
     /// <param name="output">Takes the lines of its standard output.</param>
+    /// <param name="isDoomed">See <see cref="IsDoomed"/>.</param>
     public static ChaosProcess Start(
-        IReadOnlyList<string> command, string name, IReadOnlyDictionary<string, string> environment, Action<string>? output = null)
+        IReadOnlyList<string> command, string name, IReadOnlyDictionary<string, string> environment, Action<string>? output = null, bool isDoomed = false)
     {
         var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
@@ -76,7 +81,7 @@ internal sealed partial class ChaosProcess : IAsyncDisposable
         }
 
         start.Environment[Mark] = MarkValue;
-        return new ChaosProcess(Process.Start(start)!, name, output ?? (_ => { }));
+        return new ChaosProcess(Process.Start(start)!, name, output ?? (_ => { })) { IsDoomed = isDoomed };
     }
 
     /// <summary>Ends whatever this program has started and is still there.</summary>
@@ -124,6 +129,26 @@ internal sealed partial class ChaosProcess : IAsyncDisposable
         if (kill(Id, signal) != 0)
         {
             throw new Win32Exception(Marshal.GetLastPInvokeError(), $"kill -{signal} {Name} ({Id}): {Marshal.GetLastPInvokeErrorMessage()}");
+        }
+    }
+
+    /// <summary>Completes when a line of its standard error contains the text.</summary>
+    public async Task SaysAsync(string text, TimeSpan within)
+    {
+        var said = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_errors)
+        {
+            if (_errors.Any(line => line.Contains(text, StringComparison.Ordinal)))
+            {
+                return;
+            }
+
+            _awaited.Add((text, said));
+        }
+
+        if (await Task.WhenAny(said.Task, Task.Delay(within), Exited) != said.Task && !said.Task.IsCompleted)
+        {
+            throw new RowFailedException($"{Name} ({Id}) has not said '{text}'\n{Errors}");
         }
     }
 
@@ -186,6 +211,14 @@ internal sealed partial class ChaosProcess : IAsyncDisposable
             if (_errors.Count > ErrorLinesKept)
             {
                 _errors.Dequeue();
+            }
+
+            foreach (var (text, said) in _awaited)
+            {
+                if (line.Contains(text, StringComparison.Ordinal))
+                {
+                    said.TrySetResult();
+                }
             }
         }
     }

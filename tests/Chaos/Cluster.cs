@@ -1,4 +1,5 @@
 using System.Globalization;
+using DistTrain.Chaos.Faults;
 using DistTrain.Cli.Runs;
 
 namespace DistTrain.Chaos;
@@ -10,8 +11,6 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
 {
     /// <summary>The longest wait for something that comes without faults.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
-
-    private const string ProgressInterval = "0.02";
 
     private readonly List<ChaosProcess> _workers = [];
     private readonly List<ChaosProcess> _coordinators = [];
@@ -40,6 +39,9 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
 
     /// <summary>What is put before a worker's command: a network namespace, a limit. For the workers started from now on.</summary>
     public IReadOnlyList<string> WorkerPrefix { get; set; } = [];
+
+    /// <summary>Seconds between two words on how far the run is.</summary>
+    public string ProgressInterval { get; set; } = "0.02";
 
     /// <summary>Said to the coordinator beside the run; for those started from now on.</summary>
     public IReadOnlyList<string> CoordinatorOptions { get; set; } = [];
@@ -77,11 +79,20 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
 
     /// <summary>Starts a worker that finds the coordinator elsewhere, at a proxy.</summary>
     public ChaosProcess StartWorkerAt(string address, params IReadOnlyList<string> more) =>
-        Keep([.. WorkerPrefix, Programs.DistTrain, "worker", "--coordinator", address, "--threads", "1", .. more], null);
+        Keep([.. WorkerPrefix, Programs.DistTrain, "worker", "--coordinator", address, "--threads", "1", .. more], null, isDoomed: false);
 
     /// <summary>Starts a worker with a fault, as <see cref="FaultyWorker"/> understands it; each time it fires counts.</summary>
-    public ChaosProcess StartFaultyWorker(Action<string> fired, params IReadOnlyList<string> fault) =>
-        Keep([Programs.Self, FaultyWorker.Command, Address, .. fault], fired);
+    /// <param name="fired">Told what the fault did, each time.</param>
+    /// <param name="isDoomed">The fault ends the process.</param>
+    /// <param name="fault">Which.</param>
+    public ChaosProcess StartFaultyWorker(Action<string> fired, bool isDoomed, params IReadOnlyList<string> fault) =>
+        Keep([Programs.Self, FaultyWorker.Command, Address, .. fault], line =>
+        {
+            if (line.StartsWith(FaultyWorker.FiredPrefix, StringComparison.Ordinal))
+            {
+                fired(line[FaultyWorker.FiredPrefix.Length..]);
+            }
+        }, isDoomed);
 
     /// <summary>The first event of a coordinator, from a mark on, that so many steps are done.</summary>
     public Task<Seen> ReachAsync(long step, int from = 0) => EventAsync(
@@ -108,9 +119,9 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
 
     private static string Tail(string text) => string.Join('\n', text.Split('\n').TakeLast(15));
 
-    private ChaosProcess Keep(IReadOnlyList<string> command, Action<string>? output)
+    private ChaosProcess Keep(IReadOnlyList<string> command, Action<string>? output, bool isDoomed)
     {
-        var worker = ChaosProcess.Start(command, $"worker {++_started}", Programs.NoEnvironment, output);
+        var worker = ChaosProcess.Start(command, $"worker {++_started}", Programs.NoEnvironment, output, isDoomed);
         _workers.Add(worker);
         return worker;
     }

@@ -28,7 +28,7 @@ internal static class Oracles
     {
         var code = await cluster.Coordinator.ExitAsync(ExitTime);
         RowContext.Expect(code == 0, $"O5: the coordinator ended with {code}");
-        foreach (var worker in cluster.Workers.Where(worker => !worker.WasKilled))
+        foreach (var worker in cluster.Workers.Where(worker => worker is { WasKilled: false, IsDoomed: false }))
         {
             var workerCode = await worker.ExitAsync(ExitTime);
             RowContext.Expect(workerCode == 0, $"O5: {worker.Name} ({worker.Id}) ended with {workerCode}\n{worker.Errors}");

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using DistTrain.Chaos;
+using DistTrain.Chaos.Faults;
 
 if (args is [FaultyWorker.Command, .. var rest])
 {

@@ -13,6 +13,7 @@ internal sealed record Row(string Id, string Fault, bool IsFast, Func<RowContext
 /// <param name="seed">Of its random choices.</param>
 internal sealed class RowContext(CalmRuns calm, string directory, int seed)
 {
+    private readonly List<string> _fired = [];
     private int _injected;
     private int _runs;
 
@@ -33,6 +34,25 @@ internal sealed class RowContext(CalmRuns calm, string directory, int seed)
 
     /// <summary>Measurements worth a line.</summary>
     public List<string> Notes { get; } = [];
+
+    /// <summary>The fault has happened, and this is what it did.</summary>
+    public void Fired(string what)
+    {
+        Fired();
+        lock (_fired)
+        {
+            _fired.Add(what);
+        }
+    }
+
+    /// <summary>What the faults did whose text begins so.</summary>
+    public int FiredCount(string prefix)
+    {
+        lock (_fired)
+        {
+            return _fired.Count(what => what.StartsWith(prefix, StringComparison.Ordinal));
+        }
+    }
 
     /// <summary>The fault has happened.</summary>
     public void Fired() => Interlocked.Increment(ref _injected);
