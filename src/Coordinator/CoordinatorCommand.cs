@@ -153,7 +153,7 @@ public static class CoordinatorCommand
             context.Cancel = true;
             signal = number;
             // The run's completion tells when it is done.
-            _ = run.StopAsync();
+            _ = run.AbortAsync();
         }
     }
 }

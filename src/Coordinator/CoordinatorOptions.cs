@@ -16,6 +16,18 @@ public sealed record CoordinatorOptions
     /// <summary>The first step begins when so many workers are there; at least 1, default 1.</summary>
     public int WorkersToStart { get; init; } = 1;
 
+    /// <summary>A later step begins only with so many workers; until then the run pauses and says so. At least 1, default 1.</summary>
+    public int MinimumWorkers { get; init; } = 1;
+
+    /// <summary>The share of the partials that a second worker computes too, bit by bit the same or a third decides; 0 to 1, default 0.</summary>
+    public double AuditShare { get; init; }
+
+    /// <summary>Save after each multiple of so many steps; 0, the default, for no such rule. With a recorder only.</summary>
+    public long CheckpointSteps { get; init; }
+
+    /// <summary>Save when the last save is so long ago; never by default. With a recorder only.</summary>
+    public TimeSpan CheckpointInterval { get; init; } = TimeSpan.MaxValue;
+
     /// <summary>More workers than this are refused for the time being; default 1,024.</summary>
     public int MaximumWorkers { get; init; } = 1024;
 
@@ -28,8 +40,8 @@ public sealed record CoordinatorOptions
     /// <summary>How often workers send a sign of life; below half of <see cref="DeadTime"/>, default 0.5 s.</summary>
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(0.5);
 
-    /// <summary>A lease is late after this, or after four times the usual time of a round if that is longer; default 2 s. An idle worker gets it too.</summary>
-    public TimeSpan LeaseDeadline { get; init; } = TimeSpan.FromSeconds(2);
+    /// <summary>A lease is late after this, or after four times the usual time of a round if that is longer; default 50 ms. An idle worker gets it too.</summary>
+    public TimeSpan LeaseDeadline { get; init; } = TimeSpan.FromMilliseconds(50);
 
     /// <summary>A worker that has not delivered a lease after this is dropped, however alive it looks; default 10 min.</summary>
     public TimeSpan LeaseTimeout { get; init; } = TimeSpan.FromMinutes(10);
@@ -53,6 +65,16 @@ public sealed record CoordinatorOptions
         if (WorkersToStart < 1 || MaximumWorkers < WorkersToStart)
         {
             throw new InvalidInputException($"A coordinator starts with {WorkersToStart} workers and takes at most {MaximumWorkers}: at least 1, and not more than it takes.");
+        }
+
+        if (MinimumWorkers < 1 || MinimumWorkers > MaximumWorkers)
+        {
+            throw new InvalidInputException($"A run that needs {MinimumWorkers} workers and takes at most {MaximumWorkers} cannot go on: the minimum is from 1 to the maximum.");
+        }
+
+        if (AuditShare is not (>= 0 and <= 1))
+        {
+            throw new InvalidInputException($"The audited share is {AuditShare}; it must be from 0 to 1.");
         }
 
         foreach (var (name, value) in Durations())

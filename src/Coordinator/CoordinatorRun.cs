@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using DistTrain.Core;
+using DistTrain.Core.Checkpoints;
 using DistTrain.Core.Data;
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Training;
@@ -38,7 +39,7 @@ public sealed class CoordinatorRun : IAsyncDisposable
 
     /// <summary>
     /// The final state, which the caller disposes of. Faults with <see cref="TrainingFailedException"/> or
-    /// <see cref="NotEnoughWorkersException"/>; cancelled by <see cref="StopAsync"/>. Workers have been told before it completes.
+    /// <see cref="NotEnoughWorkersException"/>; cancelled by <see cref="AbortAsync"/>, with <see cref="RunStoppedException"/> if it was stopped with a checkpoint. Workers have been told before it completes.
     /// </summary>
     public Task<TrainingState> Completion => _run.Completion;
 
@@ -50,6 +51,7 @@ public sealed class CoordinatorRun : IAsyncDisposable
     /// <param name="clusterObserver">Told what happens to workers; may be null.</param>
     /// <param name="loggers">Where logs go; stays the caller's.</param>
     /// <param name="time">Where time comes from; default the system's.</param>
+    /// <param name="continuation">Where to go on and what to keep; null for a run from step 0 that keeps nothing.</param>
     /// <returns>The run, listening.</returns>
     /// <exception cref="InvalidInputException">The spec or an option is wrong, the data does not fit, or the address cannot be listened on.</exception>
     public static async Task<CoordinatorRun> StartAsync(
@@ -59,7 +61,8 @@ public sealed class CoordinatorRun : IAsyncDisposable
         ITrainingObserver? observer,
         IClusterObserver? clusterObserver,
         ILoggerFactory loggers,
-        TimeProvider? time = null)
+        TimeProvider? time = null,
+        RunContinuation? continuation = null)
     {
         spec.Validate();
         options.Validate();
@@ -70,8 +73,10 @@ public sealed class CoordinatorRun : IAsyncDisposable
 
         time ??= TimeProvider.System;
         var log = loggers.CreateLogger(typeof(CoordinatorRun).Namespace!);
-        var incarnation = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
-        var run = new ClusterRun(spec, options, incarnation, observer, clusterObserver, log, time);
+        // Without a directory nobody can take the run over, so the number need only be another one each time.
+        var incarnation = continuation?.Incarnation ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+        var run = new ClusterRun(new ConductorSetup(
+            spec, options, incarnation, continuation?.From, continuation?.Recorder, observer, clusterObserver, log, time));
         var server = Build(options, loggers, new TrainingService(spec, dataset, options, run, KnownAnswer.Compute(VectorKernels.Best), time));
         try
         {
@@ -100,12 +105,36 @@ public sealed class CoordinatorRun : IAsyncDisposable
         return new CoordinatorRun(server, run, endPoint);
     }
 
-    /// <summary>Ends the run: workers are told that it was stopped. Does nothing if it has ended.</summary>
-    public async Task StopAsync()
+    /// <summary>Ends the run at once: workers are told that it was stopped. Does nothing if it has ended.</summary>
+    public async Task AbortAsync()
     {
-        await _run.TellAsync(new RunInput.Stop());
+        await _run.TellAsync(new RunInput.Abort());
         await _loop;
     }
+
+    /// <summary>Asks for something; answered when it is done. <see cref="ControlVerb.Stop"/> ends the run after its step, with a checkpoint if it keeps any.</summary>
+    public async Task<ControlReply> ControlAsync(ControlVerb verb)
+    {
+        var reply = new TaskCompletionSource<ControlReply>(TaskCreationOptions.RunContinuationsAsynchronously);
+        return await _run.TellAsync(new RunInput.Control(verb, reply)) ? await reply.Task : new ControlReply(-1, "the run has ended");
+    }
+
+    /// <summary>How the run stands; null if it has ended.</summary>
+    public async Task<RunStatus?> StatusAsync()
+    {
+        var reply = new TaskCompletionSource<RunStatus>(TaskCreationOptions.RunContinuationsAsynchronously);
+        try
+        {
+            return await _run.TellAsync(new RunInput.Status(reply)) ? await reply.Task : null;
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>A save that the recorder was asked for has ended.</summary>
+    public async Task SavedAsync(SaveResult result) => await _run.TellAsync(new RunInput.Saved(result));
 
     /// <summary>
     /// Says how many workers are expected before the first step, if fewer than <see cref="CoordinatorOptions.WorkersToStart"/>: some of
@@ -121,7 +150,7 @@ public sealed class CoordinatorRun : IAsyncDisposable
     /// <summary>Ends the run if it has not, and stops listening.</summary>
     public async ValueTask DisposeAsync()
     {
-        await StopAsync();
+        await AbortAsync();
         await _server.DisposeAsync();
     }
 

@@ -10,7 +10,7 @@ internal static class HelloRules
     private const int MaximumNameLength = 255;
 
     /// <summary>Why this worker may not join; null if it may.</summary>
-    public static Refused? Judge(WorkerMessage first, RunSpec spec, ReadOnlySpan<byte> knownAnswer, bool hasEnded, bool isFull)
+    public static Refused? Judge(WorkerMessage first, RunSpec spec, ReadOnlySpan<byte> knownAnswer, bool hasEnded, bool isFull, Quarantine quarantine)
     {
         if (first.Hello is not { } hello)
         {
@@ -24,7 +24,7 @@ internal static class HelloRules
                 $"The worker speaks protocol {hello.ProtocolVersion}, the coordinator {Protocol.Version}. Use the coordinator's build, {Protocol.BuildVersion}.");
         }
 
-        if (hello.Threads is < 1 or > int.MaxValue || hello.ProcessId > int.MaxValue || !IsName(hello.Host) || !IsName(hello.BuildVersion))
+        if (hello.Threads is < 1 or > int.MaxValue || hello.ProcessId > int.MaxValue || !IsName(hello.Host) || !IsName(hello.BuildVersion) || !IsName(hello.Name))
         {
             return Refuse(
                 RefusalReason.MalformedHello,
@@ -52,8 +52,18 @@ internal static class HelloRules
             return Refuse(RefusalReason.RunEnded, "The run has ended.", transient: true);
         }
 
+        if (quarantine.Holds(NameOf(hello), out var reason, out var left))
+        {
+            return left == TimeSpan.MaxValue
+                ? Refuse(RefusalReason.Quarantined, $"This worker is sent away for good: {reason}. Look at its hardware before it computes anything again.")
+                : Refuse(RefusalReason.Quarantined, $"This worker is sent away for {left.TotalSeconds:0} s more: {reason}.", transient: true);
+        }
+
         return isFull ? Refuse(RefusalReason.Full, "The coordinator has as many workers as it takes.", transient: true) : null;
     }
+
+    /// <summary>The name that a worker keeps over its restarts: its own, or else its process.</summary>
+    public static string NameOf(Hello hello) => hello.Name.Length > 0 ? hello.Name : FormattableString.Invariant($"{hello.Host}/{hello.ProcessId}");
 
     /// <summary>A text of a worker's as a log may show it: one line, not long.</summary>
     public static string Printable(string text) => string.Concat(text.Take(MaximumNameLength).Select(c => char.IsControl(c) ? ' ' : c));

@@ -20,6 +20,11 @@ public interface IClusterObserver
     /// <summary>Shards that another worker had, or still has, were leased again in the same round.</summary>
     void LeaseReissued(WorkerInfo to, Round round, ShardRange shards);
 
+    /// <summary>A worker computed wrongly: it is sent away for a time, or for good if others have proved its bits wrong.</summary>
+    void WorkerCondemned(WorkerInfo worker, string reason, bool isForGood)
+    {
+    }
+
     /// <summary>Nothing can go on; <paramref name="message"/> says whom the run waits for. Repeated every few seconds.</summary>
     void Waiting(string message)
     {

@@ -33,6 +33,9 @@ internal static partial class Log
     [LoggerMessage(116, LogLevel.Warning, "{Workers} workers share {Shards} shards: the rest idles. More shards (--shards) would use them, and give other bits")]
     public static partial void MoreWorkersThanShards(ILogger log, int workers, int shards);
 
+    [LoggerMessage(117, LogLevel.Error, "Computed wrongly: {Worker}: {Reason}")]
+    public static partial void Condemned(ILogger log, WorkerInfo worker, string reason);
+
     [LoggerMessage(120, LogLevel.Information, "Leased again: shards {Shards} of {Kind} {Version} to {Worker}")]
     public static partial void Reissued(ILogger log, ShardRange shards, RoundKind kind, long version, WorkerInfo worker);
 
@@ -41,6 +44,12 @@ internal static partial class Log
 
     [LoggerMessage(122, LogLevel.Warning, "Lease {LeaseId} came back from {Worker}: {Reason}")]
     public static partial void LeaseReturned(ILogger log, long leaseId, WorkerInfo worker, string reason);
+
+    [LoggerMessage(123, LogLevel.Warning, "Not finite: shards {Node} of {Kind} {Version} from {Worker}; computed again")]
+    public static partial void NotFinite(ILogger log, ShardRange node, RoundKind kind, long version, WorkerInfo worker);
+
+    [LoggerMessage(132, LogLevel.Information, "An operator asked to {Verb}")]
+    public static partial void Control(ILogger log, ControlVerb verb);
 
     [LoggerMessage(130, LogLevel.Warning, "{Message}")]
     public static partial void Waiting(ILogger log, string message);

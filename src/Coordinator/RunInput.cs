@@ -1,3 +1,4 @@
+using DistTrain.Core.Checkpoints;
 using DistTrain.Core.Training;
 
 namespace DistTrain.Coordinator;
@@ -12,7 +13,8 @@ internal abstract record RunInput
     public sealed record Ready(WorkerConnection Connection) : RunInput;
 
     /// <summary>A partial came whole and undamaged; it belongs to the run loop now.</summary>
-    public sealed record PartialArrived(WorkerConnection Connection, long LeaseId, Round Round, Partial Partial) : RunInput;
+    public sealed record PartialArrived(
+        WorkerConnection Connection, long LeaseId, Round Round, Partial Partial, bool IsFinite, UInt128 Fingerprint) : RunInput;
 
     /// <summary>A lease is open again: given back, or its partial was damaged.</summary>
     public sealed record LeaseReturned(WorkerConnection Connection, long LeaseId, string Reason) : RunInput;
@@ -33,6 +35,15 @@ internal abstract record RunInput
         public static Tick Instance { get; } = new();
     }
 
-    /// <summary>The run is to end now.</summary>
-    public sealed record Stop : RunInput;
+    /// <summary>A save has ended.</summary>
+    public sealed record Saved(SaveResult Result) : RunInput;
+
+    /// <summary>An operator wants something.</summary>
+    public sealed record Control(ControlVerb Verb, TaskCompletionSource<ControlReply> Reply) : RunInput;
+
+    /// <summary>An operator wants to know how the run stands.</summary>
+    public sealed record Status(TaskCompletionSource<RunStatus> Reply) : RunInput;
+
+    /// <summary>The run is to end now, without a checkpoint.</summary>
+    public sealed record Abort : RunInput;
 }

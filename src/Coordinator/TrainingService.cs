@@ -37,7 +37,7 @@ internal sealed class TrainingService(RunSpec spec, Dataset dataset, Coordinator
         }
 
         // (1.2)
-        if (HelloRules.Judge(first, spec, knownAnswer, run.HasEnded, _attached.Count >= options.MaximumWorkers) is { } refused)
+        if (HelloRules.Judge(first, spec, knownAnswer, run.HasEnded, _attached.Count >= options.MaximumWorkers, run.Quarantine) is { } refused)
         {
             await run.TellAsync(new RunInput.Refused(context.Peer, $"{refused.Reason}: {refused.Text}"));
             await responseStream.WriteAsync(new CoordinatorMessage { Refused = refused });
@@ -46,7 +46,7 @@ internal sealed class TrainingService(RunSpec spec, Dataset dataset, Coordinator
 
         var hello = first.Hello;
         var info = new WorkerInfo(
-            Interlocked.Increment(ref _lastWorker), hello.Host, (int)hello.ProcessId, (int)hello.Threads, (int)hello.VectorBits, hello.BuildVersion, context.Peer);
+            Interlocked.Increment(ref _lastWorker), hello.Host, (int)hello.ProcessId, (int)hello.Threads, (int)hello.VectorBits, hello.BuildVersion, context.Peer, HelloRules.NameOf(hello));
         using var connection = new WorkerConnection(info);
         _attached[info.Id] = connection;
         try

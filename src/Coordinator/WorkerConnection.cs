@@ -42,6 +42,9 @@ internal sealed class WorkerConnection(WorkerInfo info) : IDisposable
     /// <summary>Run loop: leases given back, or delivered unusable, one after the other.</summary>
     public int ReturnsInRow { get; set; }
 
+    /// <summary>Run loop: whether it has delivered a usable partial.</summary>
+    public bool HasDelivered { get; set; }
+
     /// <summary>Notes a sign of life; any thread.</summary>
     public void Heard() => Volatile.Write(ref _heard, 1);
 

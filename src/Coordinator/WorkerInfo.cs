@@ -8,7 +8,8 @@ namespace DistTrain.Coordinator;
 /// <param name="VectorBits">Width of its vectors; 0 without.</param>
 /// <param name="BuildVersion">Its program's version.</param>
 /// <param name="Peer">The address it came from.</param>
-public sealed record WorkerInfo(int Id, string Host, int ProcessId, int Threads, int VectorBits, string BuildVersion, string Peer)
+/// <param name="Name">The name that it keeps when it comes again; not trusted for anything but to keep it away.</param>
+public sealed record WorkerInfo(int Id, string Host, int ProcessId, int Threads, int VectorBits, string BuildVersion, string Peer, string Name)
 {
     /// <summary>As logs name it.</summary>
     public override string ToString() => $"worker {Id} ({Host}, pid {ProcessId})";

@@ -123,7 +123,9 @@ internal sealed class WorkerReader(WorkerConnection connection, RunSpec spec, Da
         }
 
         _partial = null;
-        if (!await run.TellAsync(new RunInput.PartialArrived(connection, (long)_header.LeaseId, _round, partial)))
+        // On this thread, so that many workers' partials are looked at side by side.
+        var fingerprint = run.IsAuditing ? Checksum.OfContent(partial) : default;
+        if (!await run.TellAsync(new RunInput.PartialArrived(connection, (long)_header.LeaseId, _round, partial, run.IsFinite(partial), fingerprint)))
         {
             run.Pools.For(_round.Kind).Return(partial);
         }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
+using DistTrain.Core.Training;
 using DistTrain.Transport.Wire;
 using Google.Protobuf;
 
@@ -17,6 +18,19 @@ public static class Checksum
         Span<byte> hash = stackalloc byte[SizeBytes];
         XxHash128.Hash(data, hash);
         return ByteString.CopyFrom(hash);
+    }
+
+    /// <summary>Over what a partial says, whoever computed it for whichever lease: its sums and counts, and its gradient.</summary>
+    public static UInt128 OfContent(Partial partial)
+    {
+        var hash = new XxHash128();
+        Span<byte> fields = stackalloc byte[3 * sizeof(long)];
+        BinaryPrimitives.WriteInt64LittleEndian(fields, partial.SampleCount);
+        BinaryPrimitives.WriteInt64LittleEndian(fields[sizeof(long)..], BitConverter.DoubleToInt64Bits(partial.LossSum));
+        BinaryPrimitives.WriteInt64LittleEndian(fields[(2 * sizeof(long))..], partial.CorrectCount);
+        hash.Append(fields);
+        hash.Append(TensorBytes.Of(partial.Gradient).Span);
+        return hash.GetCurrentHashAsUInt128();
     }
 
     /// <summary>Over a partial's header and its gradient: <see cref="PartialHeader.Checksum"/>.</summary>

@@ -37,7 +37,7 @@ public sealed class HelloRulesTests
         var hello = Right();
         change(hello);
 
-        var refused = HelloRules.Judge(new WorkerMessage { Hello = hello }, Spec, Answer, hasEnded: false, isFull: false);
+        var refused = HelloRules.Judge(new WorkerMessage { Hello = hello }, Spec, Answer, hasEnded: false, isFull: false, new Quarantine(TimeProvider.System));
 
         Assert.True(refused is { Transient: false } && refused.Reason == reason, $"{what}: {refused}");
         Assert.NotEmpty(refused.Text);
@@ -45,16 +45,16 @@ public sealed class HelloRulesTests
 
     [Fact]
     public void Judge_NoHello_IsMalformed() =>
-        Assert.Equal(RefusalReason.MalformedHello, HelloRules.Judge(new WorkerMessage(), Spec, Answer, hasEnded: false, isFull: false)!.Reason);
+        Assert.Equal(RefusalReason.MalformedHello, HelloRules.Judge(new WorkerMessage(), Spec, Answer, hasEnded: false, isFull: false, new Quarantine(TimeProvider.System))!.Reason);
 
     [Fact]
     public void Judge_AllRight_MayJoinWhenThereIsRoom()
     {
         var message = new WorkerMessage { Hello = Right() };
 
-        Assert.Null(HelloRules.Judge(message, Spec, Answer, hasEnded: false, isFull: false));
-        Assert.True(HelloRules.Judge(message, Spec, Answer, hasEnded: false, isFull: true) is { Transient: true, Reason: RefusalReason.Full });
-        Assert.True(HelloRules.Judge(message, Spec, Answer, hasEnded: true, isFull: true) is { Transient: true, Reason: RefusalReason.RunEnded });
+        Assert.Null(HelloRules.Judge(message, Spec, Answer, hasEnded: false, isFull: false, new Quarantine(TimeProvider.System)));
+        Assert.True(HelloRules.Judge(message, Spec, Answer, hasEnded: false, isFull: true, new Quarantine(TimeProvider.System)) is { Transient: true, Reason: RefusalReason.Full });
+        Assert.True(HelloRules.Judge(message, Spec, Answer, hasEnded: true, isFull: true, new Quarantine(TimeProvider.System)) is { Transient: true, Reason: RefusalReason.RunEnded });
     }
 
     [Fact]

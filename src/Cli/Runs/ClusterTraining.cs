@@ -28,7 +28,7 @@ public static class ClusterTraining
 
         var workers = new WorkerProcesses(context, surroundings, Reachable(run.EndPoint).ToString(), count, threads, options.StartTimeout, Remain);
         await using var processes = workers.ConfigureAwait(false);
-        await using var stopping = call.Stop.Token.Register(() => run.StopAsync()).ConfigureAwait(false);
+        await using var stopping = call.Stop.Token.Register(() => run.AbortAsync()).ConfigureAwait(false);
         return await run.Completion.ConfigureAwait(false);
 
         // Who has died will not join: the run begins with the others. With nobody left it waits for workers from elsewhere, as long as it may.

@@ -1,75 +1,67 @@
-using System.Runtime.InteropServices;
+using DistTrain.Core.Checkpoints;
 
 namespace DistTrain.Core.Formats;
 
 /// <summary>Files that are there whole or not at all, whenever the process, the system or the power fails.</summary>
-public static partial class DurableFile
+public static class DurableFile
 {
+    /// <summary>Writes a file of this machine: see the overload over a file system.</summary>
+    public static void Write(string path, Action<Stream> write)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        Write(DiskFileSystem.Instance, Path.GetFullPath(path), write);
+    }
+
     /// <summary>
     /// Writes a file or replaces one: into <c>path.tmp</c> beside it, flushed to disk, renamed over <paramref name="path"/>, and the
     /// directory flushed. Until the rename an older file of that name stays as it was. If <paramref name="write"/> throws, the temporary
     /// file is deleted and the exception passes on.
     /// </summary>
-    /// <param name="path">The file; its directory exists.</param>
+    /// <param name="files">Where.</param>
+    /// <param name="path">The file, in full; its directory exists.</param>
     /// <param name="write">Writes the content.</param>
     /// <exception cref="IOException">The disk is full, the directory is missing, or another process writes the same file.</exception>
     /// <exception cref="UnauthorizedAccessException">The directory cannot be written to.</exception>
-    public static void Write(string path, Action<Stream> write)
+    public static void Write(IFileSystem files, string path, Action<Stream> write)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(write);
-        var target = Path.GetFullPath(path);
-        var temporary = target + ".tmp";
+        var temporary = path + ".tmp";
         // Opened outside the try: if another process holds it, it is not ours to delete.
-        var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None);
+        var file = files.Create(temporary);
         try
         {
-            using (stream)
-            {
-                write(stream);
-                stream.Flush(flushToDisk: true);
-            }
-
-            File.Move(temporary, target, overwrite: true);
+            WriteAndClose(file, write);
+            files.Rename(temporary, path);
         }
         catch
         {
-            File.Delete(temporary);
+            DeleteIfPossible(files, temporary);
             throw;
         }
 
-        FlushDirectory(Path.GetDirectoryName(target)!);
+        files.FlushDirectory(Path.GetDirectoryName(path)!);
     }
 
-    /// <summary>
-    /// Makes the names in a directory durable. Windows does that with the rename; file systems that cannot flush a directory say so, and
-    /// the rename is then as durable as they make it.
-    /// </summary>
-    private static void FlushDirectory(string directory)
+    /// <summary>Writes a file, flushes it to disk and closes it.</summary>
+    internal static void WriteAndClose(IWritableFile file, Action<Stream> write)
     {
-        if (OperatingSystem.IsWindows())
+        using (file)
         {
-            return;
-        }
-
-        var descriptor = Open(directory, flags: 0);
-        if (descriptor >= 0)
-        {
-            _ = Flush(descriptor);
-            _ = Close(descriptor);
+            write(file.Stream);
+            file.FlushToDisk();
         }
     }
 
-    // The base class library opens no directories. O_RDONLY is 0 on every Unix.
-    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int Open(string path, int flags);
-
-    [LibraryImport("libc", EntryPoint = "fsync")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int Flush(int descriptor);
-
-    [LibraryImport("libc", EntryPoint = "close")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int Close(int descriptor);
+    /// <summary>On the way out of a failure, which is the one to report: what cannot be deleted now is replaced by the next attempt.</summary>
+    private static void DeleteIfPossible(IFileSystem files, string path)
+    {
+        try
+        {
+            files.DeleteFile(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+        }
+    }
 }

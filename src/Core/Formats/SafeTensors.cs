@@ -17,7 +17,7 @@ namespace DistTrain.Core.Formats;
 /// the rest   the tensors, little-endian, row-major; offsets count from here, are contiguous and leave no holes
 /// </code>
 /// </summary>
-public static class SafeTensors
+public static unsafe class SafeTensors
 {
     /// <summary>A longer header than this is refused unread; a model of ten thousand tensors needs a tenth of it.</summary>
     public const int MaximumHeaderBytes = 16 << 20;
@@ -46,12 +46,33 @@ public static class SafeTensors
         ReadOnlySpan<float> values,
         IReadOnlyDictionary<string, string>? metadata = null)
     {
-        RequireLittleEndian();
         RequireLength(layout, values.Length);
+        fixed (float* data = values)
+        {
+            Write(stream, Blocks("", layout, data), metadata);
+        }
+    }
+
+    /// <summary>Writes the tensors of several sets that share their names, such as an optimizer's slots, each name behind its set's prefix.</summary>
+    /// <param name="stream">Where to.</param>
+    /// <param name="sets">In this order; none gives a file without tensors.</param>
+    /// <param name="metadata">As above.</param>
+    public static void Write(
+        Stream stream,
+        IReadOnlyList<(string Prefix, ParameterSet Tensors)> sets,
+        IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        Write(stream, Blocks(sets), metadata);
+        GC.KeepAlive(sets);
+    }
+
+    private static void Write(Stream stream, List<Block> blocks, IReadOnlyDictionary<string, string>? metadata)
+    {
+        RequireLittleEndian();
         var header = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(header, WriterOptions))
         {
-            WriteHeader(json, layout, metadata);
+            WriteHeader(json, blocks, metadata);
         }
 
         var padding = (Alignment - (header.WrittenCount % Alignment)) % Alignment;
@@ -61,11 +82,11 @@ public static class SafeTensors
         BinaryPrimitives.WriteUInt64LittleEndian(prefix, (ulong)header.WrittenCount);
         stream.Write(prefix);
         stream.Write(header.WrittenSpan);
-        foreach (var slot in layout.Slots)
+        foreach (var block in blocks)
         {
-            for (var (i, end) = (slot.Offset, slot.Offset + slot.Length); i < end; i += ElementsAtOnce)
+            for (var i = 0; i < block.Shape.Size; i += ElementsAtOnce)
             {
-                stream.Write(MemoryMarshal.AsBytes(values[i..Math.Min(i + ElementsAtOnce, end)]));
+                stream.Write(MemoryMarshal.AsBytes(block.Piece(i)));
             }
         }
     }
@@ -101,26 +122,42 @@ public static class SafeTensors
     /// <exception cref="InvalidInputException">It is no such file; the message names the source and the tensor.</exception>
     public static void ReadInto(Stream stream, string source, ParameterLayout layout, Span<float> values)
     {
-        RequireLittleEndian();
         RequireLength(layout, values.Length);
+        fixed (float* data = values)
+        {
+            ReadInto(stream, source, Blocks("", layout, data));
+        }
+    }
+
+    /// <summary>Reads exactly the tensors of several sets, each name behind its set's prefix: see the overload over a layout.</summary>
+    /// <exception cref="InvalidInputException">It is no such file; the message names the source and the tensor.</exception>
+    public static void ReadInto(Stream stream, string source, IReadOnlyList<(string Prefix, ParameterSet Tensors)> sets)
+    {
+        ReadInto(stream, source, Blocks(sets));
+        GC.KeepAlive(sets);
+    }
+
+    private static void ReadInto(Stream stream, string source, List<Block> blocks)
+    {
+        RequireLittleEndian();
         try
         {
             var entries = ParseHeader(ReadHeader(stream, source), source);
             CheckContiguous(entries, source);
-            CheckAgainst(layout, entries, source);
-            var dataBytes = (long)layout.Length * sizeof(float);
+            CheckAgainst(blocks, entries, source);
+            var dataBytes = blocks.Sum(block => (long)block.Shape.Size) * sizeof(float);
             if (stream.CanSeek && stream.Length - stream.Position is var present && present != dataBytes)
             {
                 throw new InvalidInputException($"{source}: the header promises {dataBytes} bytes of data, but {present} are there.");
             }
 
-            var slots = layout.Slots.ToDictionary(slot => slot.Name, StringComparer.Ordinal);
+            var places = blocks.ToDictionary(block => block.Name, StringComparer.Ordinal);
             foreach (var entry in entries)
             {
-                var slot = slots[entry.Name];
-                for (var (i, end) = (slot.Offset, slot.Offset + slot.Length); i < end; i += ElementsAtOnce)
+                var block = places[entry.Name];
+                for (var i = 0; i < block.Shape.Size; i += ElementsAtOnce)
                 {
-                    stream.ReadExactly(MemoryMarshal.AsBytes(values[i..Math.Min(i + ElementsAtOnce, end)]));
+                    stream.ReadExactly(MemoryMarshal.AsBytes(block.Piece(i)));
                 }
             }
 
@@ -139,7 +176,7 @@ public static class SafeTensors
         }
     }
 
-    private static void WriteHeader(Utf8JsonWriter json, ParameterLayout layout, IReadOnlyDictionary<string, string>? metadata)
+    private static void WriteHeader(Utf8JsonWriter json, List<Block> blocks, IReadOnlyDictionary<string, string>? metadata)
     {
         json.WriteStartObject();
         if (metadata is { Count: > 0 })
@@ -153,20 +190,22 @@ public static class SafeTensors
             json.WriteEndObject();
         }
 
-        foreach (var slot in layout.Slots)
+        var offset = 0L;
+        foreach (var block in blocks)
         {
-            json.WriteStartObject(slot.Name);
+            json.WriteStartObject(block.Name);
             json.WriteString("dtype", "F32");
             json.WriteStartArray("shape");
-            foreach (var dimension in slot.Shape.Dimensions)
+            foreach (var dimension in block.Shape.Dimensions)
             {
                 json.WriteNumberValue(dimension);
             }
 
             json.WriteEndArray();
             json.WriteStartArray("data_offsets");
-            json.WriteNumberValue((long)slot.Offset * sizeof(float));
-            json.WriteNumberValue(((long)slot.Offset + slot.Length) * sizeof(float));
+            json.WriteNumberValue(offset);
+            offset += (long)block.Shape.Size * sizeof(float);
+            json.WriteNumberValue(offset);
             json.WriteEndArray();
             json.WriteEndObject();
         }
@@ -316,11 +355,11 @@ public static class SafeTensors
         }
     }
 
-    private static void CheckAgainst(ParameterLayout layout, List<Entry> entries, string source)
+    private static void CheckAgainst(List<Block> blocks, List<Entry> entries, string source)
     {
         var found = entries.ToDictionary(entry => entry.Name, StringComparer.Ordinal);
-        var missing = layout.Slots.Where(slot => !found.ContainsKey(slot.Name)).Select(slot => slot.Name).ToList();
-        var unknown = found.Keys.Except(layout.Slots.Select(slot => slot.Name), StringComparer.Ordinal).ToList();
+        var missing = blocks.Where(block => !found.ContainsKey(block.Name)).Select(block => block.Name).ToList();
+        var unknown = found.Keys.Except(blocks.Select(block => block.Name), StringComparer.Ordinal).ToList();
         if (missing.Count + unknown.Count > 0)
         {
             throw new InvalidInputException(
@@ -328,13 +367,13 @@ public static class SafeTensors
                 + string.Join("; ", new[] { Describe("missing", missing), Describe("not of this model", unknown) }.Where(text => text != "")) + ".");
         }
 
-        foreach (var slot in layout.Slots)
+        foreach (var block in blocks)
         {
-            var shape = found[slot.Name].Shape;
-            if (shape.Length != slot.Shape.Rank || !shape.Select((dimension, i) => dimension == slot.Shape[i]).All(equal => equal))
+            var shape = found[block.Name].Shape;
+            if (shape.Length != block.Shape.Rank || !shape.Select((dimension, i) => dimension == block.Shape[i]).All(equal => equal))
             {
                 throw new InvalidInputException(
-                    $"{Place(source, slot.Name)}: its shape is ({string.Join(", ", shape)}), but the model has {slot.Shape}.");
+                    $"{Place(source, block.Name)}: its shape is ({string.Join(", ", shape)}), but the model has {block.Shape}.");
             }
         }
 
@@ -345,6 +384,12 @@ public static class SafeTensors
             _ => $"{what}: {string.Join(", ", names.Take(5).Select(Shorten))} and {names.Count - 5} more",
         };
     }
+
+    private static List<Block> Blocks(string prefix, ParameterLayout layout, float* data) =>
+        [.. layout.Slots.Select(slot => new Block(prefix + slot.Name, slot.Shape, data + slot.Offset))];
+
+    private static List<Block> Blocks(IReadOnlyList<(string Prefix, ParameterSet Tensors)> sets) =>
+        [.. sets.SelectMany(set => Blocks(set.Prefix, set.Tensors.Layout, set.Tensors.Pointer))];
 
     private static string Place(string source, string tensor) => $"{source}: tensor '{Shorten(tensor)}'";
 
@@ -370,6 +415,17 @@ public static class SafeTensors
         {
             throw new ArgumentException($"The layout has {layout.Length} elements but the buffer {length}.", nameof(length));
         }
+    }
+
+    /// <summary>One tensor in memory; the caller keeps it there.</summary>
+    private sealed class Block(string name, Shape shape, float* data)
+    {
+        public string Name => name;
+
+        public Shape Shape => shape;
+
+        /// <summary>From an element on, as much as one call should move.</summary>
+        public Span<float> Piece(int start) => new(data + start, Math.Min(ElementsAtOnce, shape.Size - start));
     }
 
     /// <summary>One tensor of a header; begin and end in bytes.</summary>

@@ -52,7 +52,9 @@ public static partial class SpecJson
         return run;
     }
 
-    private static TSpec Read<TSpec>(string json, string source)
+    /// <summary>Reads any document by the same rules.</summary>
+    /// <exception cref="InvalidInputException">The text is no such document.</exception>
+    internal static TSpec Read<TSpec>(string json, string source)
     {
         try
         {

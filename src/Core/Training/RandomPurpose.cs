@@ -26,4 +26,7 @@ public enum RandomPurpose
 
     /// <summary>Which elements a gradient check compares.</summary>
     GradientCheck = 6,
+
+    /// <summary>Which nodes two workers compute: changes no bit of a result.</summary>
+    Audit = 7,
 }

@@ -103,6 +103,27 @@ public static class ReductionTree
         return nodes;
     }
 
+    /// <summary>How many nodes <see cref="Cover"/> gives, without the list; 0 for an empty range inside the tree.</summary>
+    public static int CoverCount(int shardCount, ShardRange range)
+    {
+        if (range.Start < 0 || range.End > shardCount || range.Count < 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(range), $"{range} is no range of shards in [0, {shardCount}).");
+        }
+
+        // The nodes are [i·2^j, (i+1)·2^j), cut off at the last shard: a range up to there may take one that reaches beyond.
+        var count = 0;
+        for (long start = range.Start; start < range.End; count++)
+        {
+            var left = (range.End == shardCount ? long.MaxValue : range.End) - start;
+            var fitting = 1L << BitOperations.Log2((ulong)left);
+            var aligned = start == 0 ? fitting : start & -start;
+            start += Math.Min(aligned, fitting);
+        }
+
+        return count;
+    }
+
     private static void AddCover(ShardRange node, ShardRange range, List<ShardRange> nodes)
     {
         if (node.End <= range.Start || node.Start >= range.End)

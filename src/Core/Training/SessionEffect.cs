@@ -6,7 +6,10 @@ public enum PartialVerdict
     /// <summary>It counts: its sums are to be added.</summary>
     Counted,
 
-    /// <summary>The node has been counted already; both are equal, this one is dropped.</summary>
+    /// <summary>It is kept until another worker has computed the node too: <see cref="EffectKind.Settle"/> says what becomes of it.</summary>
+    Held,
+
+    /// <summary>The node needs it no more, or has it from this worker already; this one is dropped.</summary>
     Duplicate,
 
     /// <summary>It belongs to another round than the current one.</summary>
@@ -14,6 +17,9 @@ public enum PartialVerdict
 
     /// <summary>No such node is asked for in this round.</summary>
     Malformed,
+
+    /// <summary>It holds NaN or infinity: dropped, and the node is computed again.</summary>
+    NotFinite,
 }
 
 /// <summary>What a session wants done, in this order.</summary>
@@ -31,14 +37,32 @@ public enum EffectKind
     /// <summary>Answer a partial with <see cref="SessionEffect.Verdict"/>; if it is counted, add its sums to the round's tree.</summary>
     AnswerPartial,
 
+    /// <summary>Add the held partial of <see cref="SessionEffect.Node"/> by <see cref="SessionEffect.Worker"/>, and drop the others held of it.</summary>
+    Settle,
+
+    /// <summary>The worker computed wrongly: end its membership and do not take it again soon; <see cref="SessionEffect.Reason"/> says why.</summary>
+    Quarantine,
+
+    /// <summary>The same, for good: others have proved it to send wrong bits.</summary>
+    Evict,
+
     /// <summary>All shards of the step are counted: reduce, check, update the parameters, and answer with StepCommitted or StepRefused.</summary>
     CommitStep,
 
     /// <summary>All shards of the evaluation are counted: its result is complete.</summary>
     CommitEvaluation,
 
+    /// <summary>
+    /// Copy the state, which is that after <see cref="TrainingSession.StepsDone"/> steps, and write it while the run goes on; answer with
+    /// CheckpointSaved or CheckpointFailed. There is one such save at a time.
+    /// </summary>
+    SaveCheckpoint,
+
     /// <summary>The run has done all its steps and its last evaluation.</summary>
     Complete,
+
+    /// <summary>The run was asked to stop; a checkpoint of this moment is durable if the session saves.</summary>
+    Stop,
 
     /// <summary>The run cannot go on; <see cref="SessionEffect.Reason"/> says why.</summary>
     Fail,

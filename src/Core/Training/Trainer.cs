@@ -16,6 +16,22 @@ public interface ITrainingObserver
     void EvaluationDone(long stepsDone, TrainingState state);
 }
 
+/// <summary>How a run in this process goes on from a checkpoint, leaves others, and is told to stop.</summary>
+public sealed record TrainerOptions
+{
+    /// <summary>Where to go on; null for step 0. Of the same run but for its length, and still the caller's.</summary>
+    public TrainingSnapshot? From { get; init; }
+
+    /// <summary>Told what to keep; null keeps nothing.</summary>
+    public IRunRecorder? Recorder { get; init; }
+
+    /// <summary>Save after each multiple of so many steps; 0 for no such rule. With a <see cref="Recorder"/> only.</summary>
+    public long CheckpointSteps { get; init; }
+
+    /// <summary>Where others put events, such as the end of a save; null if nobody does. Needed with a <see cref="Recorder"/>.</summary>
+    public SessionInbox? Inbox { get; init; }
+}
+
 /// <summary>
 /// Trains in this process: no server, no port. <c>using var state = Trainer.Run(spec, dataset);</c> gives the same bits as any cluster.
 /// </summary>
@@ -29,30 +45,34 @@ public static unsafe class Trainer
     /// <param name="threads">Threads to compute with; no bit depends on it. Default 1.</param>
     /// <param name="observer">Told what happens; may be null.</param>
     /// <param name="kernels">What to compute with; default <see cref="VectorKernels.Best"/>.</param>
-    /// <param name="cancellation">Ends the run between two steps.</param>
+    /// <param name="options">Checkpoints and control; null for none.</param>
+    /// <param name="cancellation">Ends the run between two steps, at once.</param>
     /// <returns>The final state; the caller disposes of it.</returns>
     /// <exception cref="InvalidInputException">The spec is wrong or does not fit the data.</exception>
     /// <exception cref="TrainingFailedException">Loss or gradient became NaN or infinite.</exception>
+    /// <exception cref="RunStoppedException">It was asked to stop, by way of the inbox.</exception>
     public static TrainingState Run(
         RunSpec spec,
         Dataset dataset,
         int threads = 1,
         ITrainingObserver? observer = null,
         Kernels<float>? kernels = null,
+        TrainerOptions? options = null,
         CancellationToken cancellation = default)
     {
         spec.Validate();
+        options ??= new TrainerOptions();
         if (spec.Dataset.Digest != dataset.Digest)
         {
             throw new InvalidInputException($"The run was made for dataset {spec.Dataset.Name} with digest {spec.Dataset.Digest}, but got {dataset.Name} with {dataset.Digest}.");
         }
 
         kernels ??= VectorKernels.Best;
-        var state = new TrainingState(spec, kernels);
+        var state = new TrainingState(spec, kernels, options.From);
         try
         {
             using var computation = new ShardComputation(spec.Model, kernels, threads, state.Pools);
-            new LocalRun(spec, dataset, state, computation, observer).Run(cancellation);
+            new LocalRun(spec, dataset, state, computation, observer, options).Run(cancellation);
             return state;
         }
         catch
@@ -63,9 +83,14 @@ public static unsafe class Trainer
     }
 
     /// <summary>Carries out the session's effects, one after the other, in this process.</summary>
-    private sealed class LocalRun(RunSpec spec, Dataset dataset, TrainingState state, ShardComputation computation, ITrainingObserver? observer)
+    private sealed class LocalRun(
+        RunSpec spec, Dataset dataset, TrainingState state, ShardComputation computation, ITrainingObserver? observer, TrainerOptions options)
     {
-        private readonly TrainingSession _session = new(spec);
+        private readonly TrainingSession _session = new(
+            spec,
+            new SessionOptions(Saves: options.Recorder is not null, CheckpointSteps: options.CheckpointSteps),
+            state.StepsDone,
+            state.EvaluatedAt);
         private readonly Queue<SessionEvent> _events = new();
         private readonly List<Partial> _partials = [];
         private readonly Dictionary<ShardRange, Partial> _unanswered = [];
@@ -75,14 +100,21 @@ public static unsafe class Trainer
         public void Run(CancellationToken cancellation)
         {
             _events.Enqueue(SessionEvent.WorkerJoined(LocalWorker));
-            while (_events.TryDequeue(out var occurred))
+            while (!_session.HasEnded)
             {
-                foreach (var effect in _session.Apply(occurred))
+                foreach (var effect in _session.Apply(Next(cancellation)))
                 {
                     CarryOut(effect, cancellation);
                 }
             }
         }
+
+        /// <summary>What others ask for comes first; with nothing left to do here, the run waits for them.</summary>
+        private SessionEvent Next(CancellationToken cancellation) =>
+            options.Inbox is { } inbox && inbox.TryTake(out var asked) ? asked
+            : _events.TryDequeue(out var occurred) ? occurred
+            : options.Inbox is { } other ? other.Take(cancellation)
+            : throw new InvalidOperationException($"The run has nothing to do and nobody to wait for: it is {_session.Phase}.");
 
         private void CarryOut(in SessionEffect effect, CancellationToken cancellation)
         {
@@ -96,19 +128,14 @@ public static unsafe class Trainer
                     Compute(effect.Lease);
                     break;
                 case EffectKind.AnswerPartial:
-                    // This process computes each node once, so every answer but this one would be a defect of the session.
-                    if (effect.Verdict != PartialVerdict.Counted || !_unanswered.Remove(effect.Node, out var partial))
-                    {
-                        throw new InvalidOperationException($"The partial of {effect.Node} was answered with {effect.Verdict}.");
-                    }
-
-                    state.Add(effect.Round.Kind, partial);
+                    Answer(effect);
                     break;
                 case EffectKind.CommitStep:
                     var outcome = state.CommitStep(effect.Round.Version);
                     _events.Enqueue(outcome);
                     if (outcome.Kind == EventKind.StepCommitted)
                     {
+                        options.Recorder?.StepDone(state);
                         observer?.StepDone(effect.Round.Version + 1, state);
                     }
 
@@ -117,8 +144,34 @@ public static unsafe class Trainer
                     state.CommitEvaluation();
                     observer?.EvaluationDone(effect.Round.Version, state);
                     break;
+                case EffectKind.SaveCheckpoint:
+                    options.Recorder!.BeginSave(state);
+                    break;
+                case EffectKind.Stop:
+                    throw options.Recorder is null ? new OperationCanceledException("The run was stopped.") : new RunStoppedException(state.StepsDone);
                 case EffectKind.Fail:
                     throw new TrainingFailedException(effect.Reason!);
+            }
+        }
+
+        private void Answer(in SessionEffect effect)
+        {
+            if (!_unanswered.Remove(effect.Node, out var partial))
+            {
+                throw new InvalidOperationException($"The partial of {effect.Node} was answered twice.");
+            }
+
+            if (effect.Verdict == PartialVerdict.Counted)
+            {
+                state.Add(effect.Round.Kind, partial);
+                if (effect.Round.Kind == RoundKind.Training)
+                {
+                    options.Recorder?.Count(effect.Round.Version, effect.Node, LocalWorker);
+                }
+            }
+            else
+            {
+                state.Pools.For(effect.Round.Kind).Return(partial);
             }
         }
 
@@ -144,7 +197,7 @@ public static unsafe class Trainer
             foreach (var partial in _partials)
             {
                 _unanswered.Add(partial.Node, partial);
-                _events.Enqueue(SessionEvent.PartialArrived(LocalWorker, lease.Round, partial.Node));
+                _events.Enqueue(SessionEvent.PartialArrived(LocalWorker, lease.Round, partial.Node, lease.Id, state.IsFinite(partial)));
             }
 
             _partials.Clear();

@@ -1,57 +1,102 @@
+using System.Diagnostics;
+
 namespace DistTrain.Core.Training;
+
+/// <summary>What a session is doing.</summary>
+public enum SessionPhase
+{
+    /// <summary>It needs more workers before a round can begin.</summary>
+    WaitingForWorkers,
+
+    /// <summary>Somebody paused it.</summary>
+    Paused,
+
+    /// <summary>A round is being computed.</summary>
+    Computing,
+
+    /// <summary>The parameters are being updated.</summary>
+    Committing,
+
+    /// <summary>The last checkpoint is being written.</summary>
+    Saving,
+
+    /// <summary>It is over.</summary>
+    Ended,
+}
 
 /// <summary>
 /// What happens in a run, decided purely: events in, effects out; no clock, task, lock, randomness or I/O. The single process, the coordinator
 /// and the fault simulation drive this same object and carry out its effects around it.
 /// </summary>
-/// <remarks>
-/// A round's shards are cut once, when it begins, into one contiguous range per worker at hand. Only whole ranges are leased again, less the
-/// nodes already counted, so every partial of the round is one of a fixed set of tree nodes and counting each once counts every sample once.
-/// </remarks>
 public sealed class TrainingSession
 {
+    /// <summary>When so many workers crashed with a lease of the same shards in one round, it is the shards.</summary>
+    private const int DeathsThatProve = 3;
+
     private readonly RunSpec _spec;
+    private readonly SessionOptions _options;
     private readonly List<Member> _members = [];
-    private readonly List<Piece> _pieces = [];
+    private readonly RoundBoard _board = new();
     private readonly List<SessionEffect> _effects = [];
+    private readonly RangePlan _ranges = new();
     private Round _round;
-    private int _openNodes;
     private long _nextLease = 1;
     private int _workersToStart;
-    private State _state = State.WaitingForWorkers;
+    private bool _hasBegun;
+    private bool _isPaused;
+    private bool _isStopping;
+    private long _evaluatedAt;
+    private bool _saveIsDue;
+    private long _savingAt = -1;
+    private EffectKind _ending;
 
-    /// <summary>A session at step 0.</summary>
+    /// <summary>A session at step 0, or where a checkpoint goes on.</summary>
     /// <param name="spec">What to train; validated.</param>
-    /// <param name="workersToStart">The first round begins when this many workers have joined; at least 1.</param>
-    public TrainingSession(RunSpec spec, int workersToStart = 1)
+    /// <param name="options">How to deal with workers and checkpoints; null for the defaults.</param>
+    /// <param name="stepsDone">The steps behind the parameters.</param>
+    /// <param name="evaluatedAt">The steps behind the parameters that were evaluated last; −1 for none.</param>
+    public TrainingSession(RunSpec spec, SessionOptions? options = null, long stepsDone = 0, long evaluatedAt = -1)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(workersToStart, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(stepsDone);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(stepsDone, spec.TotalSteps);
+        _options = options ?? new SessionOptions();
+        _options.Validate();
         _spec = spec;
-        _workersToStart = workersToStart;
+        _workersToStart = _options.WorkersToStart;
+        StepsDone = stepsDone;
+        _evaluatedAt = evaluatedAt;
+        SavedAt = stepsDone > 0 ? stepsDone : -1;
     }
 
-    private enum State
-    {
-        WaitingForWorkers,
-        Computing,
-        Committing,
-        Ended,
-    }
+    /// <summary>What it is doing.</summary>
+    public SessionPhase Phase { get; private set; } = SessionPhase.WaitingForWorkers;
 
     /// <summary>The steps behind the current parameters.</summary>
     public long StepsDone { get; private set; }
 
+    /// <summary>The steps behind the last durable checkpoint; −1 for none.</summary>
+    public long SavedAt { get; private set; }
+
     /// <summary>The round being computed; meaningless before the first has begun.</summary>
     public Round Round => _round;
 
-    /// <summary>True after <see cref="EffectKind.Complete"/> or <see cref="EffectKind.Fail"/>.</summary>
-    public bool HasEnded => _state == State.Ended;
+    /// <summary>True after <see cref="EffectKind.Complete"/>, <see cref="EffectKind.Stop"/> or <see cref="EffectKind.Fail"/>.</summary>
+    public bool HasEnded => Phase == SessionPhase.Ended;
 
     /// <summary>The workers that are members now, in the order they joined.</summary>
     public IEnumerable<int> Workers => _members.Select(member => member.Id);
 
     /// <summary>The workers that the round waits for.</summary>
     public IEnumerable<int> Awaited => _members.Where(member => member.Piece is not null).Select(member => member.Id);
+
+    /// <summary>How many workers a round needs to begin.</summary>
+    public int WorkersNeeded => _hasBegun ? _options.MinimumWorkers : _workersToStart;
+
+    /// <summary>Whether the round waits for a worker that has not computed a disputed or audited node yet, and there is none.</summary>
+    public bool NeedsAnotherOpinion => Phase == SessionPhase.Computing && _members.Count > 0 && _members.TrueForAll(member => member.Piece is null);
+
+    /// <summary>Whether a node of the current round is computed by two workers.</summary>
+    public bool IsAudited(ShardRange node) => _board.Find(node) is { IsAudited: true };
 
     /// <summary>Takes one event and says what to do now. The result is valid until the next call.</summary>
     public IReadOnlyList<SessionEffect> Apply(in SessionEvent occurred)
@@ -60,16 +105,17 @@ public sealed class TrainingSession
         switch (occurred.Kind)
         {
             case EventKind.WorkerJoined:
-                Join(occurred.Worker);
+                Join(occurred.Worker, occurred.Name ?? FormattableString.Invariant($"worker {occurred.Worker}"));
                 break;
             case EventKind.WorkerLost:
-                Lose(occurred.Worker);
+                Lose(occurred.Worker, occurred.IsCrash);
                 break;
             case EventKind.WorkersExpected:
-                Expect(occurred.Worker);
+                ArgumentOutOfRangeException.ThrowIfLessThan(occurred.Worker, 1);
+                _workersToStart = occurred.Worker;
                 break;
             case EventKind.PartialArrived:
-                Arrive(occurred.Worker, occurred.Round, occurred.Node);
+                Arrive(occurred);
                 break;
             case EventKind.DeadlinePassed:
                 PassDeadline(occurred.LeaseId);
@@ -77,141 +123,237 @@ public sealed class TrainingSession
             case EventKind.LeaseReturned:
                 Return(occurred.LeaseId);
                 break;
+            case EventKind.SpeedMeasured:
+                MeasureSpeed(occurred.Worker, occurred.Speed);
+                break;
             case EventKind.StepCommitted:
-                Require(State.Committing, occurred.Kind);
+                Require(SessionPhase.Committing, occurred.Kind);
                 StepsDone++;
-                BeginNextRound();
+                _saveIsDue |= _options.Saves && _options.CheckpointSteps > 0 && StepsDone % _options.CheckpointSteps == 0;
+                GoOn();
                 break;
             case EventKind.StepRefused:
-                Require(State.Committing, occurred.Kind);
-                _state = State.Ended;
-                _effects.Add(new SessionEffect(EffectKind.Fail, Round: _round, Reason: occurred.Reason));
+                Require(SessionPhase.Committing, occurred.Kind);
+                Fail(occurred.Reason!);
+                break;
+            case EventKind.SaveAsked:
+                _saveIsDue = _options.Saves;
+                break;
+            case EventKind.CheckpointSaved:
+                EndSave(occurred.Steps, failure: null, isFatal: false);
+                break;
+            case EventKind.CheckpointFailed:
+                EndSave(occurred.Steps, occurred.Reason, occurred.IsFatal);
+                break;
+            case EventKind.PauseAsked:
+                _isPaused = true;
+                break;
+            case EventKind.ResumeAsked:
+                _isPaused = false;
+                break;
+            case EventKind.StopAsked:
+                _isStopping = true;
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(occurred), occurred.Kind, "Unknown event.");
         }
 
+        FollowUp();
         return _effects;
     }
 
-    private void Require(State state, EventKind kind)
+    /// <summary>What may follow from any event: a round that waited begins, idle workers get work, a stop takes effect.</summary>
+    private void FollowUp()
     {
-        if (_state != state)
+        if (Phase == SessionPhase.Computing)
         {
-            throw new InvalidOperationException($"{kind} came while the session was {_state}.");
+            if (_isStopping && (_round.Kind == RoundKind.Evaluation || !_members.Exists(member => member.Piece is not null)))
+            {
+                Abandon();
+            }
+            else
+            {
+                Assign();
+            }
+        }
+        else if (Phase is SessionPhase.WaitingForWorkers or SessionPhase.Paused)
+        {
+            GoOn();
         }
     }
 
-    private void Join(int worker)
+    private void Require(SessionPhase phase, EventKind kind)
+    {
+        if (Phase != phase)
+        {
+            throw new InvalidOperationException($"{kind} came while the session was {Phase}.");
+        }
+    }
+
+    private void Fail(string reason)
+    {
+        Phase = SessionPhase.Ended;
+        _effects.Add(new SessionEffect(EffectKind.Fail, Round: _round, Reason: reason));
+    }
+
+    private void Join(int worker, string name)
     {
         if (_members.Exists(member => member.Id == worker))
         {
             throw new InvalidOperationException($"Worker {worker} is a member already.");
         }
 
-        _members.Add(new Member(worker));
-        if (_state == State.WaitingForWorkers && _members.Count >= _workersToStart)
+        _members.Add(new Member(worker, name));
+        _ranges.Forget();
+    }
+
+    private void Lose(int worker, bool isCrash)
+    {
+        if (_members.Find(member => member.Id == worker) is { } lost)
         {
-            BeginNextRound();
-        }
-        else
-        {
-            Assign();
+            Remove(lost, isCrash);
         }
     }
 
-    private void Expect(int workers)
+    private void Remove(Member lost, bool isCrash)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(workers, 1);
-        _workersToStart = workers;
-        if (_state == State.WaitingForWorkers && _members.Count >= workers)
-        {
-            BeginNextRound();
-        }
-    }
-
-    private void Lose(int worker)
-    {
-        var index = _members.FindIndex(member => member.Id == worker);
-        if (index < 0)
+        var piece = lost.Piece;
+        _board.Free(lost);
+        _members.Remove(lost);
+        _ranges.Forget();
+        if (!isCrash || piece is null || Phase != SessionPhase.Computing || piece.Deaths.Contains(lost.Name))
         {
             return;
         }
 
-        _members[index].Piece?.Holders.Remove(worker);
-        _members.RemoveAt(index);
-        Assign();
-    }
-
-    private void Arrive(int worker, Round round, ShardRange node)
-    {
-        var verdict = Judge(round, node, out var piece);
-        _effects.Add(new SessionEffect(EffectKind.AnswerPartial, worker, Round: round, Node: node, Verdict: verdict));
-        if (verdict == PartialVerdict.Counted)
+        piece.Deaths.Add(lost.Name);
+        if (piece.Deaths.Count >= DeathsThatProve)
         {
-            piece!.OpenNodes.Remove(node);
-            _openNodes--;
-        }
-
-        if (piece is { OpenNodes.Count: 0 })
-        {
-            Release(piece, worker);
-        }
-
-        if (verdict == PartialVerdict.Counted && _openNodes == 0)
-        {
-            EndRound();
-        }
-        else
-        {
-            Assign();
+            Fail($"{Name(_round)}: whoever computes shards {piece.Range} dies: {string.Join(", ", piece.Deaths)}. The parameters before it are unharmed; "
+                + "the workers' own logs say why they ended.");
         }
     }
 
-    private PartialVerdict Judge(Round round, ShardRange node, out Piece? piece)
+    private void MeasureSpeed(int worker, WorkerSpeed speed)
     {
-        piece = null;
-        if (_state != State.Computing || round != _round)
+        if (_members.Find(member => member.Id == worker) is { } member)
+        {
+            member.Speed = speed;
+        }
+    }
+
+    private void Arrive(in SessionEvent arrived)
+    {
+        var (worker, leaseId) = (arrived.Worker, arrived.LeaseId);
+        var node = Phase == SessionPhase.Computing && arrived.Round == _round ? _board.Find(arrived.Node) : null;
+        var verdict = Judge(arrived, node);
+        _effects.Add(new SessionEffect(EffectKind.AnswerPartial, worker, Round: arrived.Round, Node: arrived.Node, Verdict: verdict));
+        if (node is null)
+        {
+            return;
+        }
+
+        if (_members.Find(member => member.Id == worker) is { } deliverer)
+        {
+            _board.Deliver(deliverer, node);
+        }
+
+        if (verdict == PartialVerdict.Duplicate)
+        {
+            return;
+        }
+
+        _board.Hear(node, new Opinion(worker, leaseId, arrived.IsFinite, arrived.Fingerprint));
+        var (agreement, chosen) = OpinionRules.Judge(node.Opinions, node.IsAudited);
+        switch (agreement)
+        {
+            case Agreement.Settled:
+                Settle(node, node.Opinions[chosen]);
+                break;
+            case Agreement.NotFinite:
+                Fail($"{Name(_round)}: the loss or the gradient is not finite: shards {node.Range}, computed twice. The parameters before it are unharmed; "
+                    + "a smaller learning rate is the usual cure.");
+                break;
+        }
+    }
+
+    private PartialVerdict Judge(in SessionEvent arrived, BoardNode? node)
+    {
+        if (Phase != SessionPhase.Computing || arrived.Round != _round)
         {
             return PartialVerdict.Stale;
         }
 
-        piece = _pieces.Find(candidate => candidate.Range.Contains(node));
-        if (piece is null || !piece.AllNodes.Contains(node))
+        if (node is null)
         {
-            piece = null;
             return PartialVerdict.Malformed;
         }
 
-        return piece.OpenNodes.Contains(node) ? PartialVerdict.Counted : PartialVerdict.Duplicate;
+        if (node.IsSettled || (node.HasOpinionOf(arrived.Worker) && node.RepeatLease != arrived.LeaseId))
+        {
+            return PartialVerdict.Duplicate;
+        }
+
+        return !arrived.IsFinite ? PartialVerdict.NotFinite
+            : node.IsAudited ? PartialVerdict.Held
+            : PartialVerdict.Counted;
     }
 
-    /// <summary>A finished piece frees everybody who held it; those who have not delivered it themselves are told.</summary>
-    private void Release(Piece piece, int deliverer)
+    /// <summary>A node is known. Who said otherwise is wrong; who still works on it is told.</summary>
+    private void Settle(BoardNode node, Opinion believed)
     {
-        foreach (var member in _members)
+        _board.Settle(node);
+        if (node.IsAudited)
         {
-            if (member.Piece == piece)
-            {
-                if (member.Id != deliverer)
-                {
-                    _effects.Add(new SessionEffect(EffectKind.Revoke, member.Id, member.Lease));
-                }
+            _effects.Add(new SessionEffect(EffectKind.Settle, believed.Worker, Round: _round, Node: node.Range));
+        }
 
-                member.Piece = null;
+        foreach (var opinion in node.Opinions)
+        {
+            if (OpinionRules.Differs(believed, opinion) && (node.IsAudited || !opinion.IsFinite))
+            {
+                Condemn(opinion, believed, node);
             }
         }
 
-        piece.Holders.Clear();
+        foreach (var member in _members)
+        {
+            if (member.Piece is not null && member.Owed.TrueForAll(owed => owed.IsSettled))
+            {
+                _board.Free(member);
+                _effects.Add(new SessionEffect(EffectKind.Revoke, member.Id, member.Lease));
+            }
+        }
+
+        if (_board.OpenNodes == 0)
+        {
+            EndRound();
+        }
+    }
+
+    /// <summary>The only worker left is not sent away for what it has put right itself.</summary>
+    private void Condemn(Opinion wrong, Opinion believed, BoardNode node)
+    {
+        if (wrong.Worker == believed.Worker || _members.Find(member => member.Id == wrong.Worker) is not { } member)
+        {
+            return;
+        }
+
+        var what = wrong.IsFinite ? "bits that two others disprove" : "NaN or infinity, which another worker's computation disproves";
+        _effects.Add(new SessionEffect(
+            wrong.IsFinite ? EffectKind.Evict : EffectKind.Quarantine,
+            wrong.Worker,
+            Round: _round,
+            Node: node.Range,
+            Reason: $"for shards {node.Range} of {Name(_round)} it sent {what}"));
+        Remove(member, isCrash: false);
     }
 
     private void PassDeadline(long leaseId)
     {
-        var late = _members.Find(member => member.Piece is not null && member.Lease.Id == leaseId);
-        if (late is not null)
+        if (_members.Find(member => member.Piece is not null && member.Lease.Id == leaseId) is { } late)
         {
-            late.IsLate = true;
-            Assign();
+            _board.BeLate(late);
         }
     }
 
@@ -226,94 +368,91 @@ public sealed class TrainingSession
         // Whatever it was given may be what went wrong: it gets its parameters anew with its next lease. That holds too where others, or its own
         // earlier messages, have completed the piece meanwhile.
         member.Version = -1;
-        member.Piece?.Holders.Remove(member.Id);
-        member.Piece = null;
-        Assign();
+        _board.Free(member);
     }
 
     private void EndRound()
     {
         if (_round.Kind == RoundKind.Training)
         {
-            _state = State.Committing;
+            Phase = SessionPhase.Committing;
             _effects.Add(new SessionEffect(EffectKind.CommitStep, Round: _round));
         }
         else
         {
+            _evaluatedAt = _round.Version;
             _effects.Add(new SessionEffect(EffectKind.CommitEvaluation, Round: _round));
-            BeginNextRound();
+            GoOn();
         }
     }
 
-    private void BeginNextRound()
+    /// <summary>The round is given up: its parameters were not changed, so nothing is lost but the work.</summary>
+    private void Abandon()
     {
-        var evaluated = _round.Kind == RoundKind.Evaluation && _round.Version == StepsDone;
-        if (_spec.EvaluationIsDue(StepsDone) && !evaluated)
-        {
-            _round = new Round(RoundKind.Evaluation, StepsDone, _spec.EvaluationShardCount);
-        }
-        else if (StepsDone < _spec.TotalSteps)
-        {
-            _round = new Round(RoundKind.Training, StepsDone, _spec.ShardCount);
-        }
-        else
-        {
-            _state = State.Ended;
-            _effects.Add(new SessionEffect(EffectKind.Complete, Round: _round));
-            return;
-        }
-
-        _state = State.Computing;
-        Cut();
-        Assign();
-    }
-
-    /// <summary>Cuts the round into one range per worker at hand.</summary>
-    private void Cut()
-    {
-        _pieces.Clear();
-        _openNodes = 0;
-        var count = Math.Clamp(_members.Count, 1, _round.ShardCount);
-        for (var i = 0; i < count; i++)
-        {
-            var range = new ShardRange(ShardPlan.Start(i, count, _round.ShardCount), ShardPlan.Start(i + 1, count, _round.ShardCount));
-            var piece = new Piece(range, ReductionTree.Cover(_round.ShardCount, range));
-            _openNodes += piece.OpenNodes.Count;
-            _pieces.Add(piece);
-        }
-    }
-
-    /// <summary>Gives idle workers what nobody works on, then what everybody who works on it is late with.</summary>
-    private void Assign()
-    {
-        if (_state != State.Computing)
-        {
-            return;
-        }
-
         foreach (var member in _members)
         {
             if (member.Piece is not null)
             {
-                continue;
+                _board.Free(member);
+                _effects.Add(new SessionEffect(EffectKind.Revoke, member.Id, member.Lease));
             }
+        }
 
-            var piece = _pieces.Find(candidate => candidate.OpenNodes.Count > 0 && candidate.Holders.Count == 0)
-                ?? _pieces.Find(candidate => candidate.OpenNodes.Count > 0 && HasOnlyLateHolders(candidate));
-            if (piece is null)
-            {
-                return;
-            }
+        GoOn();
+    }
 
-            Give(piece, member);
+    /// <summary>Between two rounds: saves if that is due, and begins the next round, ends or waits.</summary>
+    private void GoOn()
+    {
+        SaveIfDue();
+        if (_isStopping)
+        {
+            End(EffectKind.Stop);
+        }
+        else if (NextRound() is not { } next)
+        {
+            End(EffectKind.Complete);
+        }
+        else if (_isPaused)
+        {
+            Phase = SessionPhase.Paused;
+        }
+        else if (_members.Count < WorkersNeeded)
+        {
+            Phase = SessionPhase.WaitingForWorkers;
+        }
+        else
+        {
+            Begin(next);
         }
     }
 
-    /// <summary>
-    /// Lateness is each holder's own: who takes over from a late one and is lost leaves only late ones behind, whose deadlines do not pass
-    /// again.
-    /// </summary>
-    private bool HasOnlyLateHolders(Piece piece) => _members.TrueForAll(member => member.Piece != piece || member.IsLate);
+    private Round? NextRound() =>
+        _spec.EvaluationIsDue(StepsDone) && _evaluatedAt != StepsDone ? new Round(RoundKind.Evaluation, StepsDone, _spec.EvaluationShardCount)
+        : StepsDone < _spec.TotalSteps ? new Round(RoundKind.Training, StepsDone, _spec.ShardCount)
+        : null;
+
+    private void Begin(Round round)
+    {
+        _hasBegun = true;
+        _round = round;
+        Phase = SessionPhase.Computing;
+        _board.Begin(round, _ranges.For(round.ShardCount, _members), _members, node => _options.AuditShare > 0 && AuditRules.IsChosen(_spec.Seed, round, node, _options.AuditShare));
+        Assign(onlyTheirOwn: true);
+        Assign();
+    }
+
+    /// <summary>Gives idle workers what they can do.</summary>
+    private void Assign(bool onlyTheirOwn = false)
+    {
+        foreach (var member in _members)
+        {
+            if (member.Piece is null && _board.WorkFor(member, _members, onlyTheirOwn) is { } piece)
+            {
+                Give(piece, member);
+            }
+        }
+    }
 
     private void Give(Piece piece, Member member)
     {
@@ -323,38 +462,88 @@ public sealed class TrainingSession
             _effects.Add(new SessionEffect(EffectKind.SendParameters, member.Id, Round: _round));
         }
 
-        piece.Holders.Add(member.Id);
-        member.Piece = piece;
-        member.IsLate = false;
-        member.Lease = new Lease(_nextLease++, member.Id, _round, piece.Remaining());
+        var id = _nextLease++;
+        member.Lease = new Lease(id, member.Id, _round, _board.Give(piece, member, _members, id));
         _effects.Add(new SessionEffect(EffectKind.Lease, member.Id, member.Lease, _round));
     }
 
-    private sealed class Member(int id)
+    private void SaveIfDue()
     {
-        public int Id { get; } = id;
-
-        public long Version { get; set; } = -1;
-
-        public Piece? Piece { get; set; }
-
-        public Lease Lease { get; set; }
-
-        /// <summary>Its lease's deadline has passed.</summary>
-        public bool IsLate { get; set; }
+        if (_saveIsDue && _savingAt < 0)
+        {
+            _saveIsDue = false;
+            Save();
+        }
     }
 
-    private sealed class Piece(ShardRange range, IReadOnlyList<ShardRange> nodes)
+    private void Save()
     {
-        public ShardRange Range { get; } = range;
-
-        public IReadOnlyList<ShardRange> AllNodes { get; } = nodes;
-
-        public List<ShardRange> OpenNodes { get; } = [.. nodes];
-
-        public List<int> Holders { get; } = [];
-
-        /// <summary>From the first open node to the last: nodes counted in between are computed again and answered as duplicates.</summary>
-        public ShardRange Remaining() => new(OpenNodes[0].Start, OpenNodes[^1].End);
+        if (StepsDone != SavedAt)
+        {
+            _savingAt = StepsDone;
+            _effects.Add(new SessionEffect(EffectKind.SaveCheckpoint, Round: _round));
+        }
     }
+
+    private void EndSave(long steps, string? failure, bool isFatal)
+    {
+        if (_savingAt != steps)
+        {
+            throw new InvalidOperationException($"No checkpoint of step {steps} was asked for.");
+        }
+
+        _savingAt = -1;
+        SavedAt = failure is null ? steps : SavedAt;
+        if (isFatal)
+        {
+            Fail(failure!);
+            return;
+        }
+
+        if (Phase != SessionPhase.Saving)
+        {
+            return;
+        }
+
+        if (failure is null || steps != StepsDone)
+        {
+            End(_ending);
+        }
+        else if (_ending == EffectKind.Complete)
+        {
+            // The result itself is not in danger: it is written by whoever carries out the completion.
+            Conclude(EffectKind.Complete);
+        }
+        else
+        {
+            Fail($"The run was asked to stop, but its state after step {steps} could not be saved: {failure} "
+                + (SavedAt < 0 ? "There is no checkpoint." : $"The last checkpoint is that after step {SavedAt}."));
+        }
+    }
+
+    /// <summary>Ends with a checkpoint of this moment, if there is to be one: after the save that is in flight, if one is.</summary>
+    private void End(EffectKind how)
+    {
+        _ending = how;
+        Phase = SessionPhase.Saving;
+        if (_options.Saves && _savingAt < 0)
+        {
+            Save();
+        }
+
+        if (_savingAt < 0)
+        {
+            Conclude(how);
+        }
+    }
+
+    private void Conclude(EffectKind how)
+    {
+        Debug.Assert(how is EffectKind.Complete or EffectKind.Stop, "A run ends by completing or stopping.");
+        Phase = SessionPhase.Ended;
+        _effects.Add(new SessionEffect(how, Round: _round));
+    }
+
+    private static string Name(Round round) =>
+        round.Kind == RoundKind.Training ? FormattableString.Invariant($"Step {round.Version}") : FormattableString.Invariant($"The evaluation after step {round.Version}");
 }

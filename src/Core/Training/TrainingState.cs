@@ -26,7 +26,8 @@ public sealed unsafe class TrainingState : IDisposable
     private long _totalSamples;
     private double? _lastEpochLoss;
 
-    private long _evaluatedAt = -1;
+    private readonly List<(RoundKind Kind, int Worker, Partial Partial)> _held = [];
+    private int _addedPartials;
 
     /// <summary>The state at step 0, or at a snapshot.</summary>
     /// <param name="spec">The run.</param>
@@ -53,6 +54,9 @@ public sealed unsafe class TrainingState : IDisposable
         }
     }
 
+    /// <summary>The run.</summary>
+    public RunSpec Spec => _spec;
+
     /// <summary>The steps behind the parameters.</summary>
     public long StepsDone { get; private set; }
 
@@ -71,11 +75,48 @@ public sealed unsafe class TrainingState : IDisposable
     /// <summary>The mean training loss over the last complete epoch, else over all steps.</summary>
     public double TrainLoss => _lastEpochLoss ?? (_totalSamples == 0 ? double.NaN : _totalLossSum / _totalSamples);
 
+    /// <summary>The steps behind the parameters of <see cref="LastEvaluation"/>; −1 before the first.</summary>
+    public long EvaluatedAt { get; private set; } = -1;
+
     /// <summary>The result of the last evaluation.</summary>
     public Evaluation? LastEvaluation { get; private set; }
 
+    /// <summary>Whether everything in a partial is finite; any thread.</summary>
+    public bool IsFinite(Partial partial) =>
+        double.IsFinite(partial.LossSum) && _kernels.AllFinite(partial.Gradient.Pointer, partial.Gradient.Length);
+
     /// <summary>Adds a counted partial to its round's sums; it belongs to this object now.</summary>
-    public void Add(RoundKind kind, Partial partial) => (kind == RoundKind.Training ? _gradientTree : _evaluationTree).Add(partial);
+    public void Add(RoundKind kind, Partial partial)
+    {
+        _addedPartials++;
+        (kind == RoundKind.Training ? _gradientTree : _evaluationTree).Add(partial);
+    }
+
+    /// <summary>Keeps a partial until <see cref="Settle"/>; it belongs to this object now.</summary>
+    public void Hold(RoundKind kind, int worker, Partial partial) => _held.Add((kind, worker, partial));
+
+    /// <summary>Adds the held partial of a node by this worker, and drops the others of that node.</summary>
+    public void Settle(RoundKind kind, int worker, ShardRange node)
+    {
+        for (var i = _held.Count - 1; i >= 0; i--)
+        {
+            if (_held[i].Kind != kind || _held[i].Partial.Node != node)
+            {
+                continue;
+            }
+
+            var (_, by, partial) = _held[i];
+            _held.RemoveAt(i);
+            if (by == worker)
+            {
+                Add(kind, partial);
+            }
+            else
+            {
+                Pools.For(kind).Return(partial);
+            }
+        }
+    }
 
     /// <summary>
     /// Reduces and updates: parameters of version <c>step</c> become those of <c>step + 1</c>, unless the loss or the gradient is not finite.
@@ -87,10 +128,13 @@ public sealed unsafe class TrainingState : IDisposable
     {
         var root = _gradientTree.TakeRoot() ?? throw new InvalidOperationException($"Step {step} is not complete.");
         _gradientTree.Reset(_spec.ShardCount);
+        // Each partial is finite, or the session would not have counted it; their sum may still be too large.
+        var isSum = _addedPartials > 1;
+        _addedPartials = 0;
         try
         {
             LastStepLoss = root.LossSum / root.SampleCount;
-            if (!double.IsFinite(root.LossSum) || !_kernels.AllFinite(root.Gradient.Pointer, Parameters.Layout.Length))
+            if (isSum && !IsFinite(root))
             {
                 return SessionEvent.StepRefused(
                     $"Step {step}: the {(double.IsFinite(root.LossSum) ? "gradient" : "loss")} is not finite. The parameters before it are unharmed; "
@@ -116,10 +160,11 @@ public sealed unsafe class TrainingState : IDisposable
     {
         var root = _evaluationTree.TakeRoot() ?? throw new InvalidOperationException("The evaluation is not complete.");
         _evaluationTree.Reset(_spec.EvaluationShardCount);
+        _addedPartials = 0;
         var evaluation = new Evaluation(root.LossSum / root.SampleCount, (double)root.CorrectCount / root.SampleCount);
         Pools.Evaluation.Return(root);
         LastEvaluation = evaluation;
-        _evaluatedAt = StepsDone;
+        EvaluatedAt = StepsDone;
         return evaluation;
     }
 
@@ -130,7 +175,7 @@ public sealed unsafe class TrainingState : IDisposable
         snapshot.StepsDone = StepsDone;
         snapshot.Chain = Chain;
         snapshot.Progress = new TrainingProgress(
-            _totalLossSum, _totalSamples, _epochLossSum, _epochSamples, _lastEpochLoss, LastStepLoss, LastEvaluation, _evaluatedAt);
+            _totalLossSum, _totalSamples, _epochLossSum, _epochSamples, _lastEpochLoss, LastStepLoss, LastEvaluation, EvaluatedAt);
         Parameters.Values.CopyTo(snapshot.Parameters.Values);
         for (var i = 0; i < snapshot.Slots.Count; i++)
         {
@@ -143,6 +188,7 @@ public sealed unsafe class TrainingState : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _held.ForEach(held => Pools.For(held.Kind).Return(held.Partial));
         _gradientTree.Reset(1);
         _evaluationTree.Reset(1);
         Pools.Dispose();
@@ -154,7 +200,7 @@ public sealed unsafe class TrainingState : IDisposable
     {
         StepsDone = snapshot.StepsDone;
         Chain = snapshot.Chain;
-        (_totalLossSum, _totalSamples, _epochLossSum, _epochSamples, _lastEpochLoss, LastStepLoss, LastEvaluation, _evaluatedAt) = snapshot.Progress;
+        (_totalLossSum, _totalSamples, _epochLossSum, _epochSamples, _lastEpochLoss, LastStepLoss, LastEvaluation, EvaluatedAt) = snapshot.Progress;
         snapshot.Parameters.Values.CopyTo(Parameters.Values);
         for (var i = 0; i < snapshot.Slots.Count; i++)
         {

@@ -24,7 +24,7 @@ internal sealed class SessionSimulation
     public SessionSimulation(RunSpec spec, int workersToStart = 1)
     {
         _spec = spec;
-        _session = new TrainingSession(spec, workersToStart);
+        _session = new TrainingSession(spec, new SessionOptions(WorkersToStart: workersToStart));
         _expectedRounds = new Queue<Round>(RoundsOf(spec));
     }
 

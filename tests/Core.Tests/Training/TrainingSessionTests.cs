@@ -325,7 +325,7 @@ public sealed class TrainingSessionTests
     }
 
     private static TrainingSession Session(int shardCount = 8, int workersToStart = 1) =>
-        new(SessionSimulation.Spec(shardCount, steps: 5, trainCount: 1000), workersToStart);
+        new(SessionSimulation.Spec(shardCount, steps: 5, trainCount: 1000), new SessionOptions(WorkersToStart: workersToStart));
 
     private static void Join(TrainingSession session, int count)
     {

@@ -1,0 +1,582 @@
+using System.Diagnostics.CodeAnalysis;
+using DistTrain.Core.Kernels;
+using DistTrain.Core.Training;
+using DistTrain.Transport;
+using DistTrain.Transport.Wire;
+using Microsoft.Extensions.Logging;
+using RoundKind = DistTrain.Core.Training.RoundKind;
+
+namespace DistTrain.Coordinator;
+
+/// <summary>What a conductor works with.</summary>
+/// <param name="Spec">What to train.</param>
+/// <param name="Options">How to deal with workers.</param>
+/// <param name="Incarnation">Which coordinator this is.</param>
+/// <param name="From">Where to go on; null for step 0. Read at once.</param>
+/// <param name="Recorder">Told what to keep; null keeps nothing.</param>
+/// <param name="Observer">Told what the training does; may be null.</param>
+/// <param name="ClusterObserver">Told what happens to workers; may be null.</param>
+/// <param name="Log">Where logs go.</param>
+/// <param name="Time">Where time comes from.</param>
+internal sealed record ConductorSetup(
+    RunSpec Spec, CoordinatorOptions Options, ulong Incarnation, TrainingSnapshot? From, IRunRecorder? Recorder,
+    ITrainingObserver? Observer, IClusterObserver? ClusterObserver, ILogger Log, TimeProvider Time);
+
+/// <summary>
+/// Turns what the run is told into the session's events and carries out the session's effects; it alone touches session, state and membership.
+/// Synchronous: one input, then everything that follows from it. Numbers in comments are steps of docs/protocol.md.
+/// </summary>
+[SuppressMessage("Reliability", "CA1001", Justification = "The state passes to whoever takes the result, or is disposed of by the run that owns the conductor.")]
+internal sealed class RunConductor
+{
+    private const int MaximumReturnsInRow = 16;
+
+    private readonly ConductorSetup _setup;
+    private readonly CoordinatorOptions _options;
+    private readonly IClusterObserver? _clusterObserver;
+    private readonly ILogger _log;
+    private readonly TrainingSession _session;
+    private readonly ParametersBroadcast _broadcast;
+    private readonly Queue<SessionEvent> _events = new();
+    private readonly Queue<(WorkerConnection Connection, string Reason)> _broken = new();
+    private readonly Dictionary<int, WorkerConnection> _connections = [];
+    private readonly List<ShardRange> _granted = [];
+    private readonly PendingReplies _pending = new();
+    private readonly RunningClock _clock;
+    private readonly RoundTimes _times;
+    private readonly WaitingReports _waiting;
+    private RoundBox? _current;
+    private (long LeaseId, Partial Partial) _arriving;
+    private TimeSpan _savedAt;
+    private int _workersToStart;
+    private long _evaluationAnnounced = -1;
+
+    public RunConductor(ConductorSetup setup)
+    {
+        _setup = setup;
+        _options = setup.Options;
+        _clusterObserver = setup.ClusterObserver;
+        _log = setup.Log;
+        _workersToStart = _options.WorkersToStart;
+        State = new TrainingState(setup.Spec, VectorKernels.Best, setup.From);
+        _session = new TrainingSession(
+            setup.Spec,
+            new SessionOptions(_workersToStart, _options.MinimumWorkers, _options.AuditShare, setup.Recorder is not null, _options.CheckpointSteps),
+            State.StepsDone,
+            State.EvaluatedAt);
+        _broadcast = new ParametersBroadcast(setup.Incarnation);
+        TickLength = RunningClock.TickLengthFor(_options.DeadTime);
+        _clock = new RunningClock(setup.Time, TickLength);
+        _times = new RoundTimes(_options.LeaseDeadline);
+        _waiting = new WaitingReports(_options);
+        Quarantine = new Quarantine(setup.Time);
+    }
+
+    /// <summary>How often <see cref="RunInput.Tick"/> is to come.</summary>
+    public TimeSpan TickLength { get; }
+
+    /// <summary>The numbers of the run.</summary>
+    public TrainingState State { get; }
+
+    /// <summary>Who may not come back; for any thread.</summary>
+    public Quarantine Quarantine { get; }
+
+    /// <summary>The round being computed, for any thread; null before the first.</summary>
+    public Round? CurrentRound => Volatile.Read(ref _current)?.Round;
+
+    /// <summary>Whether the run is over.</summary>
+    public bool HasEnded => _session.HasEnded;
+
+    /// <summary>Everybody attached.</summary>
+    public IReadOnlyCollection<WorkerConnection> Connections => _connections.Values;
+
+    /// <summary>Takes one input and does everything that follows from it.</summary>
+    /// <exception cref="TrainingFailedException">The run cannot go on.</exception>
+    /// <exception cref="NotEnoughWorkersException">It has waited for workers as long as it may.</exception>
+    /// <exception cref="OperationCanceledException">It was stopped; <see cref="RunStoppedException"/> if it goes on from a checkpoint.</exception>
+    public void Take(RunInput input)
+    {
+        switch (input)
+        {
+            case RunInput.Attached(var connection):
+                Attach(connection);
+                break;
+            case RunInput.Ready(var connection) when _connections.ContainsKey(connection.Info.Id):
+                Join(connection);
+                break;
+            case RunInput.PartialArrived arrived:
+                Arrive(arrived);
+                break;
+            case RunInput.LeaseReturned(var connection, var leaseId, var reason) when connection.IsMember:
+                Return(connection, leaseId, reason);
+                break;
+            case RunInput.Left(var connection, var reason, var inOrder):
+                Lose(connection, reason, inOrder ? Loss.Left : Loss.Crashed);
+                break;
+            case RunInput.Refused(var peer, var reason):
+                Log.Refused(_log, peer, reason);
+                _clusterObserver?.WorkerRefused(peer, reason);
+                break;
+            case RunInput.WorkersExpected(var count):
+                // The lowest number counts: two deaths may be told in either order.
+                _workersToStart = Math.Min(_workersToStart, count);
+                Apply(SessionEvent.WorkersExpected(_workersToStart));
+                break;
+            case RunInput.Saved(var result):
+                _pending.Saved(result.StepsDone, result.Failure);
+                Apply(result.ToEvent());
+                break;
+            case RunInput.Control(var verb, var reply):
+                Control(verb, reply);
+                break;
+            case RunInput.Status(var reply):
+                reply.TrySetResult(Status());
+                break;
+            case RunInput.Tick:
+                Tick();
+                break;
+            case RunInput.Abort:
+                throw new OperationCanceledException("The run was stopped.");
+        }
+
+        Drain();
+        _waiting.Observe(_clock.Now, IsShortOfWorkers);
+    }
+
+    /// <summary>Answers who still waits for an answer.</summary>
+    public void End(bool isStopped) => _pending.Ended(State.StepsDone, isStopped);
+
+    private bool IsShortOfWorkers => _session.Phase != SessionPhase.Paused && (!_session.Workers.Any() || _session.Phase == SessionPhase.WaitingForWorkers);
+
+    /// <summary>Does what effects brought about, until there is nothing left.</summary>
+    private void Drain()
+    {
+        while (true)
+        {
+            if (_events.TryDequeue(out var occurred))
+            {
+                Apply(occurred);
+            }
+            else if (_broken.TryDequeue(out var broken))
+            {
+                Lose(broken.Connection, broken.Reason, Loss.Crashed);
+            }
+            else
+            {
+                return;
+            }
+        }
+    }
+
+    private void Apply(in SessionEvent occurred)
+    {
+        foreach (var effect in _session.Apply(occurred))
+        {
+            CarryOut(effect);
+        }
+    }
+
+    private void CarryOut(in SessionEffect effect)
+    {
+        switch (effect.Kind)
+        {
+            case EffectKind.SendParameters:
+                // (3.1)
+                _connections[effect.Worker].Outbox.SendParameters(_broadcast.Messages(effect.Round.Version, State));
+                break;
+            case EffectKind.Lease:
+                Grant(effect.Lease);
+                break;
+            case EffectKind.Revoke:
+                // (3.3)
+                _connections[effect.Worker].Outbox.Send(new CoordinatorMessage { Revoked = new LeaseRevoked { LeaseId = (ulong)effect.Lease.Id } });
+                break;
+            case EffectKind.AnswerPartial:
+                Answer(effect);
+                break;
+            case EffectKind.Settle:
+                State.Settle(effect.Round.Kind, effect.Worker, effect.Node);
+                Record(effect);
+                break;
+            case EffectKind.Quarantine or EffectKind.Evict:
+                Condemn(_connections[effect.Worker], effect);
+                break;
+            case EffectKind.CommitStep:
+                CommitStep(effect.Round.Version);
+                break;
+            case EffectKind.CommitEvaluation:
+                State.CommitEvaluation();
+                _setup.Observer?.EvaluationDone(effect.Round.Version, State);
+                break;
+            case EffectKind.SaveCheckpoint:
+                _setup.Recorder!.BeginSave(State);
+                break;
+            case EffectKind.Stop:
+                throw _setup.Recorder is null ? new OperationCanceledException("The run was stopped.") : new RunStoppedException(State.StepsDone);
+            case EffectKind.Fail:
+                throw new TrainingFailedException(effect.Reason!);
+        }
+    }
+
+    private void CommitStep(long step)
+    {
+        var outcome = State.CommitStep(step);
+        _events.Enqueue(outcome);
+        if (outcome.Kind == EventKind.StepCommitted)
+        {
+            _setup.Recorder?.StepDone(State);
+            _setup.Observer?.StepDone(step + 1, State);
+        }
+    }
+
+    private void Attach(WorkerConnection connection)
+    {
+        connection.Deadlines = new WorkerDeadlines(_options, _clock.Now);
+        _connections.Add(connection.Info.Id, connection);
+    }
+
+    private void Join(WorkerConnection connection)
+    {
+        connection.IsMember = true;
+        Log.Joined(_log, connection.Info, connection.Info.Threads, connection.Info.VectorBits, connection.Info.Peer);
+        _clusterObserver?.WorkerJoined(connection.Info);
+        Apply(SessionEvent.WorkerJoined(connection.Info.Id, connection.Info.Name));
+        var members = _session.Workers.Count();
+        if (members == _setup.Spec.ShardCount + 1)
+        {
+            Log.MoreWorkersThanShards(_log, members, _setup.Spec.ShardCount);
+        }
+    }
+
+    /// <summary>(5.1) Whatever ends a connection ends here, once; its leases go to others.</summary>
+    private void Lose(WorkerConnection connection, string reason, Loss loss)
+    {
+        if (!_connections.Remove(connection.Info.Id))
+        {
+            return;
+        }
+
+        connection.Abort();
+        if (!connection.IsMember)
+        {
+            Log.NeverReady(_log, connection.Info, reason);
+            return;
+        }
+
+        connection.IsMember = false;
+        if (loss == Loss.Left)
+        {
+            Log.Left(_log, connection.Info, reason);
+            _clusterObserver?.WorkerLeft(connection.Info, reason);
+        }
+        else
+        {
+            if (loss == Loss.Crashed && connection.Lease is not null && !connection.HasDelivered && Quarantine.Crashed(connection.Info.Name) is { Ticks: > 0 } wait)
+            {
+                reason = $"{reason}; it has delivered nothing since it came, as before, and must stay away for {wait.TotalSeconds:0} s";
+            }
+
+            Log.Lost(_log, connection.Info, reason);
+            _clusterObserver?.WorkerLost(connection.Info, reason);
+        }
+
+        Apply(SessionEvent.WorkerLost(connection.Info.Id, isCrash: loss == Loss.Crashed));
+    }
+
+    /// <summary>The session no longer counts on it: it computed wrongly.</summary>
+    private void Condemn(WorkerConnection connection, in SessionEffect effect)
+    {
+        if (effect.Kind == EffectKind.Evict)
+        {
+            Quarantine.Lied(connection.Info.Name, effect.Reason!);
+        }
+        else
+        {
+            Quarantine.NotFinite(connection.Info.Name, effect.Reason!);
+        }
+
+        Log.Condemned(_log, connection.Info, effect.Reason!);
+        _clusterObserver?.WorkerCondemned(connection.Info, effect.Reason!, effect.Kind == EffectKind.Evict);
+        _broken.Enqueue((connection, effect.Reason!));
+    }
+
+    /// <summary>(3.2) Grants a lease.</summary>
+    private void Grant(in Lease lease)
+    {
+        var connection = _connections[lease.Worker];
+        if (_current?.Round != lease.Round)
+        {
+            BeginRound(lease.Round);
+        }
+
+        connection.Lease = lease;
+        connection.Deadlines!.LeaseGranted(_clock.Now);
+        connection.Outbox.SendLease(new CoordinatorMessage
+        {
+            Lease = new LeaseGranted
+            {
+                LeaseId = (ulong)lease.Id,
+                Kind = Rounds.ToWire(lease.Round.Kind),
+                Version = (ulong)lease.Round.Version,
+                ShardCount = (uint)lease.Round.ShardCount,
+                FirstShard = (uint)lease.Range.Start,
+                EndShard = (uint)lease.Range.End,
+            },
+        });
+
+        var range = lease.Range;
+        if (_options.AuditShare == 0 && _granted.Exists(earlier => earlier.Start < range.End && range.Start < earlier.End))
+        {
+            Log.Reissued(_log, lease.Range, lease.Round.Kind, lease.Round.Version, connection.Info);
+            _clusterObserver?.LeaseReissued(connection.Info, lease.Round, lease.Range);
+        }
+
+        _granted.Add(lease.Range);
+    }
+
+    private void BeginRound(Round round)
+    {
+        _times.Begin(_clock.Now, round.Kind);
+        _waiting.RoundBegan(_clock.Now);
+        _granted.Clear();
+        Volatile.Write(ref _current, new RoundBox(round));
+        if (round.Kind == RoundKind.Evaluation && round.Version != _evaluationAnnounced)
+        {
+            _evaluationAnnounced = round.Version;
+            _setup.Observer?.EvaluationStarted(round.Version);
+        }
+    }
+
+    private void Arrive(RunInput.PartialArrived arrived)
+    {
+        var connection = arrived.Connection;
+        if (!connection.IsMember)
+        {
+            // Lost meanwhile: its shards are somebody else's already.
+            State.Pools.For(arrived.Round.Kind).Return(arrived.Partial);
+            return;
+        }
+
+        _arriving = (arrived.LeaseId, arrived.Partial);
+        connection.ReturnsInRow = 0;
+        if (!connection.HasDelivered)
+        {
+            connection.HasDelivered = true;
+            Quarantine.Delivered(connection.Info.Name);
+        }
+
+        Apply(SessionEvent.PartialArrived(
+            connection.Info.Id, arrived.Round, arrived.Partial.Node, arrived.LeaseId, arrived.IsFinite, arrived.Fingerprint));
+    }
+
+    /// <summary>(4.3) Answers the partial that is arriving, and counts it, holds it or drops it.</summary>
+    private void Answer(in SessionEffect effect)
+    {
+        var (leaseId, partial) = _arriving;
+        _arriving = default;
+        var connection = _connections[effect.Worker];
+        switch (effect.Verdict)
+        {
+            case PartialVerdict.Counted:
+                State.Add(effect.Round.Kind, partial);
+                Record(effect);
+                break;
+            case PartialVerdict.Held:
+                State.Hold(effect.Round.Kind, effect.Worker, partial);
+                break;
+            default:
+                State.Pools.For(effect.Round.Kind).Return(partial);
+                Log.NotCounted(_log, effect.Node, effect.Round.Kind, effect.Round.Version, connection.Info, effect.Verdict);
+                break;
+        }
+
+        if (effect.Verdict == PartialVerdict.NotFinite)
+        {
+            Log.NotFinite(_log, effect.Node, effect.Round.Kind, effect.Round.Version, connection.Info);
+        }
+
+        if (effect.Verdict == PartialVerdict.Malformed)
+        {
+            _broken.Enqueue((connection, $"it delivered node {effect.Node}, which nobody asked for"));
+            return;
+        }
+
+        connection.Outbox.Send(new CoordinatorMessage
+        {
+            Answer = new PartialAnswer
+            {
+                LeaseId = (ulong)leaseId,
+                FirstShard = (uint)effect.Node.Start,
+                EndShard = (uint)effect.Node.End,
+                Verdict = effect.Verdict switch
+                {
+                    PartialVerdict.Counted => Verdict.Counted,
+                    PartialVerdict.Held => Verdict.Held,
+                    PartialVerdict.NotFinite => Verdict.NotFinite,
+                    PartialVerdict.Duplicate => Verdict.Duplicate,
+                    _ => Verdict.Stale,
+                },
+            },
+        });
+    }
+
+    private void Record(in SessionEffect counted)
+    {
+        if (counted.Round.Kind == RoundKind.Training)
+        {
+            _setup.Recorder?.Count(counted.Round.Version, counted.Node, counted.Worker);
+        }
+    }
+
+    /// <summary>(4.4) A lease is open again.</summary>
+    private void Return(WorkerConnection connection, long leaseId, string reason)
+    {
+        Log.LeaseReturned(_log, leaseId, connection.Info, reason);
+        if (++connection.ReturnsInRow > MaximumReturnsInRow)
+        {
+            Lose(connection, $"{MaximumReturnsInRow} leases in a row came to nothing; the last: {reason}", Loss.Crashed);
+            return;
+        }
+
+        // Whoever names another's lease frees nothing.
+        if (connection.Lease?.Id == leaseId)
+        {
+            Apply(SessionEvent.LeaseReturned(leaseId));
+        }
+    }
+
+    private void Control(ControlVerb verb, TaskCompletionSource<ControlReply> reply)
+    {
+        switch (verb)
+        {
+            case ControlVerb.Checkpoint when _setup.Recorder is null:
+                reply.TrySetResult(new ControlReply(State.StepsDone, "this run keeps no checkpoints"));
+                break;
+            case ControlVerb.Checkpoint when _session.SavedAt == State.StepsDone:
+                reply.TrySetResult(new ControlReply(State.StepsDone, null));
+                break;
+            case ControlVerb.Checkpoint:
+                _pending.AwaitSave(State.StepsDone, reply);
+                Apply(SessionEvent.SaveAsked());
+                break;
+            case ControlVerb.Stop:
+                _pending.AwaitStop(reply);
+                Apply(SessionEvent.StopAsked());
+                break;
+            default:
+                Log.Control(_log, verb);
+                Apply(verb == ControlVerb.Pause ? SessionEvent.PauseAsked() : SessionEvent.ResumeAsked());
+                reply.TrySetResult(new ControlReply(State.StepsDone, null));
+                break;
+        }
+    }
+
+    /// <summary>(5.2) to (5.5): everything that time brings about.</summary>
+    private void Tick()
+    {
+        _clock.Tick();
+        if (_clock.Lag > _options.DeadTime / 2)
+        {
+            Log.Lagging(_log, _clock.Lag.TotalSeconds);
+        }
+
+        foreach (var connection in _connections.Values.ToArray())
+        {
+            var deadlines = connection.Deadlines!;
+            deadlines.Observe(_clock.Now, connection.TakeHeard(), connection.Outbox.Writing);
+            var doomed = connection.Outbox.IsOverfull
+                ? "it does not read what it is sent, and too much waits for it"
+                : deadlines.Doomed(_clock.Now, connection.IsMember && _session.Awaited.Contains(connection.Info.Id));
+            if (doomed is { } reason)
+            {
+                Lose(connection, reason, Loss.Crashed);
+            }
+        }
+
+        if (_clock.Now - _savedAt >= _options.CheckpointInterval)
+        {
+            _savedAt = _clock.Now;
+            Apply(SessionEvent.SaveAsked());
+        }
+
+        PassDeadlines();
+        ReportWaiting();
+    }
+
+    /// <summary>(5.4) Late leases are offered to idle workers.</summary>
+    private void PassDeadlines()
+    {
+        foreach (var connection in _connections.Values.ToArray())
+        {
+            if (connection is { IsMember: true, Lease: { } lease } && connection.Deadlines!.BecomesLate(_clock.Now, _times.LateAfter))
+            {
+                Apply(SessionEvent.DeadlinePassed(lease.Id));
+            }
+        }
+    }
+
+    /// <summary>(5.5) Says whom the run waits for, and gives up when nobody comes.</summary>
+    private void ReportWaiting()
+    {
+        if (_waiting.IsOver(_clock.Now))
+        {
+            throw new NotEnoughWorkersException(
+                $"{WaitsFor()}. Gave up after {_options.StartTimeout.TotalSeconds:0.###} s; start workers with: disttrain worker --coordinator HOST:PORT, or raise --start-timeout.");
+        }
+
+        if (_waiting.Due(_clock.Now, WaitsFor) is { } message)
+        {
+            Log.Waiting(_log, message);
+            _clusterObserver?.Waiting(message);
+        }
+    }
+
+    private string WaitsFor()
+    {
+        var members = _session.Workers.Count();
+        var missing = Math.Max(1, _session.WorkersNeeded) - members;
+        return _session.Phase == SessionPhase.Paused ? $"Paused after step {State.StepsDone}; 'disttrain resume' goes on"
+            : IsShortOfWorkers
+                ? $"Waiting for {missing} more {(missing == 1 ? "worker" : "workers")}: {members} of {members + missing} needed are here"
+                    + $"{(members > 0 ? $" ({Names(_session.Workers)})" : "")}{Joining()}"
+            : _session.NeedsAnotherOpinion
+                ? $"{_session.Round.Kind} {_session.Round.Version} waits for another worker to compute what those here disagree on, or may not decide alone"
+            : $"{_session.Round.Kind} {_session.Round.Version} has taken {(_clock.Now - _times.Since).TotalSeconds:0} s; it waits for {Names(_session.Awaited)}.";
+    }
+
+    private RunStatus Status() => new(
+        _session.Phase,
+        State.StepsDone,
+        _setup.Spec.TotalSteps,
+        _setup.Incarnation,
+        _session.SavedAt,
+        _session.WorkersNeeded,
+        _session.Phase is SessionPhase.WaitingForWorkers or SessionPhase.Paused || _session.NeedsAnotherOpinion || !_session.Workers.Any() ? WaitsFor() : null,
+        SlowWorker: 0,
+        [.. _connections.Values.OrderBy(connection => connection.Info.Id).Select(StatusOf)]);
+
+    private WorkerStatus StatusOf(WorkerConnection connection) => new(
+        connection.Info,
+        !connection.IsMember ? "joining" : _session.Awaited.Contains(connection.Info.Id) ? connection.Deadlines!.IsLate ? "late" : "computing" : "idle",
+        connection.Lease?.Range.Count ?? 0,
+        connection.Deadlines!.Silent(_clock.Now).TotalSeconds,
+        double.NaN,
+        double.NaN,
+        double.NaN);
+
+    private string Joining()
+    {
+        var joining = _connections.Values.Where(connection => !connection.IsMember).Select(connection => connection.Info.ToString()).ToArray();
+        return joining.Length == 0 ? "" : $", not ready yet: {string.Join(", ", joining)}";
+    }
+
+    private string Names(IEnumerable<int> workers) => string.Join(", ", workers.Select(id => _connections[id].Info.ToString()));
+
+    private enum Loss
+    {
+        Left,
+        Crashed,
+    }
+
+    private sealed record RoundBox(Round Round);
+}
