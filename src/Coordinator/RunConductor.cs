@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using DistTrain.Core.Checkpoints;
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
@@ -64,6 +65,7 @@ internal sealed class RunConductor
             new SessionOptions(_workersToStart, _options.MinimumWorkers, _options.AuditShare, setup.Recorder is not null, _options.CheckpointSteps),
             State.StepsDone,
             State.EvaluatedAt);
+        setup.Recorder?.Begin(State);
         _broadcast = new ParametersBroadcast(setup.Incarnation);
         TickLength = RunningClock.TickLengthFor(_options.DeadTime);
         _clock = new RunningClock(setup.Time, TickLength);

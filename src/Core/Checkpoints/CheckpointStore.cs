@@ -13,10 +13,19 @@ namespace DistTrain.Core.Checkpoints;
 /// <param name="directory">Where they lie; made with the first one.</param>
 public sealed class CheckpointStore(IFileSystem files, string directory)
 {
+    /// <summary>The file that makes a directory a checkpoint, written last.</summary>
+    public const string ManifestName = CheckpointFormat.ManifestName;
+
     private readonly string _directory = Path.GetFullPath(directory);
 
     /// <summary>Where they lie.</summary>
     public string Directory => _directory;
+
+    /// <summary>Whether there is no checkpoint here, valid or not.</summary>
+    public bool IsEmpty => NewestFirst().Count == 0;
+
+    /// <summary>Whether a directory is, by its name, a checkpoint.</summary>
+    public static bool IsCheckpointName(string name) => CheckpointFormat.StepsOf(name) is not null;
 
     /// <summary>Saves a snapshot. When this returns, it is durable.</summary>
     /// <param name="snapshot">What to save.</param>

@@ -18,6 +18,9 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     /// <summary>The ledger's file in the run's directory: <see cref="Ledger"/>.</summary>
     public const string LedgerName = "ledger.bin";
 
+    /// <summary>The files that a journal makes beside the checkpoints.</summary>
+    public static IReadOnlyList<string> FileNames { get; } = [ChainName, LedgerName, RunLock.LockName, RunLock.IncarnationName];
+
     // Half a minute of steps on a fast run, so that what a kill loses of the logs is little, and is done again anyway.
     private const int FlushBytes = 1 << 20;
 

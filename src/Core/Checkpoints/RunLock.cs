@@ -20,8 +20,8 @@ public sealed class SupersededException(string message) : Exception(message);
 /// </summary>
 public sealed class RunLock : IDisposable
 {
-    private const string LockName = "lock";
-    private const string IncarnationName = "incarnation.json";
+    internal const string LockName = "lock";
+    internal const string IncarnationName = "incarnation.json";
     private const int MaximumBytes = 64 << 10;
 
     private readonly IFileSystem _files;
