@@ -8,6 +8,9 @@ namespace DistTrain.Chaos;
 /// <param name="Steps">Its length.</param>
 internal sealed record BaseRun(long Steps)
 {
+    /// <summary>Of each step.</summary>
+    public const int Shards = 16;
+
     /// <summary>Real digits where they are, else the built-in ones.</summary>
     public static string Dataset { get; } =
         Environment.GetEnvironmentVariable("DISTTRAIN_DATA") is { Length: > 0 } directory && Directory.Exists(Path.Combine(directory, "mnist")) ? "mnist" : "synthetic";
@@ -15,7 +18,7 @@ internal sealed record BaseRun(long Steps)
     /// <summary>What every command of the run says.</summary>
     public IReadOnlyList<string> Arguments =>
     [
-        "--model", "multi-layer", "--hidden", "32", "--dataset", Dataset, "--shards", "16", "--batch-size", "100",
+        "--model", "multi-layer", "--hidden", "32", "--dataset", Dataset, "--shards", Shards.ToString(CultureInfo.InvariantCulture), "--batch-size", "100",
         "--steps", Steps.ToString(CultureInfo.InvariantCulture),
     ];
 }

@@ -102,6 +102,14 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
     public Task<Seen> WorkerEventAsync(string what, int? processId, int from, TimeSpan? patience = null) => EventAsync(
         $"worker {processId} {what}", happened => happened is WorkerChanged changed && changed.What == what && (processId is null || changed.ProcessId == processId), from, patience);
 
+    /// <summary>The first event from a mark on that a checkpoint is durable, of a step not before one.</summary>
+    public Task<Seen> SavedAsync(long step, int from = 0) => EventAsync(
+        FormattableString.Invariant($"a checkpoint of step {step}"), happened => happened is CheckpointDone { Path: not null } saved && saved.Step >= step, from);
+
+    /// <summary>The last step that was reported durable; 0 if none was.</summary>
+    public long LastDurableStep() =>
+        Events.All().Select(seen => seen.Event).OfType<CheckpointDone>().Where(saved => saved.Path is not null).Select(saved => saved.Step).DefaultIfEmpty(0).Max();
+
     /// <summary>The run's result.</summary>
     public Task<Seen> CompletedAsync() => EventAsync("the end of the run", happened => happened is Completed, 0, TimeSpan.FromMinutes(4));
 
@@ -125,6 +133,10 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
         _workers.Add(worker);
         return worker;
     }
+
+    /// <summary>Starts a coordinator that must not get as far as listening.</summary>
+    public ChaosProcess StartRival(string listen) => ChaosProcess.Start(
+        [Programs.DistTrain, "coordinator", "--listen", listen, .. run.Arguments, "--json", "--out", directory, "--resume", "auto"], "rival", Programs.NoEnvironment);
 
     /// <summary>The event, or a failure at once when the coordinator has ended before it.</summary>
     private async Task<Seen> EventAsync(string whatFor, Func<Cli.Runs.RunEvent, bool> isWanted, int from, TimeSpan? patience = null)

@@ -1,4 +1,5 @@
 using DistTrain.Cli.Runs;
+using DistTrain.Core.Checkpoints;
 
 namespace DistTrain.Chaos;
 
@@ -18,9 +19,41 @@ internal static class Oracles
         await EndedInOrderAsync(cluster);
         RowContext.Expect(
             completed.ParametersSha256 == (await calm).Hash, $"O1: the parameters end in {completed.ParametersSha256}, without faults in {(await calm).Hash}");
+        SameCourse(context, cluster, await calm);
+        CountedOnce(cluster);
         var stall = cluster.Events.LongestStall();
         context.Stalled(stall);
         RowContext.Expect(stall <= stallBound, $"O5: no step for {stall.TotalSeconds:0.00} s; {stallBound.TotalSeconds:0.##} s are allowed");
+    }
+
+    /// <summary>O2: the parameters after every single step are those of the run without faults.</summary>
+    private static void SameCourse(RowContext context, Cluster cluster, CalmRun calm)
+    {
+        var expected = HashChainLog.ReadAll(DiskFileSystem.Instance, Path.Combine(calm.Directory, RunJournal.ChainName));
+        var found = HashChainLog.ReadAll(DiskFileSystem.Instance, Path.Combine(cluster.RunDirectory, RunJournal.ChainName));
+        RowContext.Expect(
+            found.Length == cluster.Run.Steps + 1 && expected.Length == found.Length, $"O2: the hash chain has {found.Length} versions, without faults {expected.Length}, of {cluster.Run.Steps} steps");
+        var unknown = 0;
+        for (var version = 0; version < found.Length; version++)
+        {
+            unknown += found[version] == 0 ? 1 : 0;
+            RowContext.Expect(found[version] == expected[version] || found[version] == 0, $"O2: version {version} of the parameters is not that of the run without faults");
+        }
+
+        if (unknown > 0)
+        {
+            context.Notes.Add($"{unknown} of {found.Length} hashes of the chain are unknown: lost with a coordinator, or with a disk");
+        }
+    }
+
+    /// <summary>O3: every shard of every step counted exactly once, and nothing of an older incarnation.</summary>
+    private static void CountedOnce(Cluster cluster)
+    {
+        string? damage = null;
+        var records = Ledger.ReadAll(DiskFileSystem.Instance, Path.Combine(cluster.RunDirectory, RunJournal.LedgerName), warning => damage = warning);
+        RowContext.Expect(damage is null, $"O3: {damage}");
+        var violation = Ledger.Verify(records, BaseRun.Shards, cluster.Run.Steps);
+        RowContext.Expect(violation is null, $"O3: {violation}");
     }
 
     /// <summary>O5: documented exit codes, nobody left behind.</summary>

@@ -83,6 +83,8 @@ public static class ClusterTraining
         public void LeaseReissued(WorkerInfo to, Round round, ShardRange shards) => Tell(
             "reissued", to, FormattableString.Invariant($"took over shards {shards.Start} to {shards.End - 1} of {(round.Kind == RoundKind.Training ? "step" : "the evaluation after step")} {round.Version}"));
 
+        public void WorkerCondemned(WorkerInfo worker, string reason, bool isForGood) => Tell(isForGood ? "evicted" : "quarantined", worker, reason);
+
         public void Waiting(string message) => reporter.WorkerChanged("waiting", worker: null, processId: null, message);
 
         private void Tell(string what, WorkerInfo worker, string reason) =>

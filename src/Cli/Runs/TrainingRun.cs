@@ -34,7 +34,7 @@ public sealed class TrainingRun : IDisposable
     {
         _call = call;
         _origin = RunOrigin.From(call.Values, call.Surroundings);
-        _view = CreateView(call.Values.Get(CommonOptions.Json, false), call.Surroundings);
+        _view = CreateView(call.Values, call.Surroundings);
     }
 
     /// <summary>Checks the options, loads the data, takes the run directory, trains, and leaves the parameters there.</summary>

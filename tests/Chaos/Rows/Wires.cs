@@ -13,7 +13,8 @@ internal static class Wires
     public static async Task DelayAndStall(RowContext context)
     {
         var stall = TimeSpan.FromSeconds(10);
-        var run = await context.Calm.LastingAsync(3);
+        // Every step waits for it, or for a backup lease.
+        var run = new BaseRun(60);
         await using var cluster = context.Cluster(run);
         await cluster.StartAsync(2);
         var random = context.Random;
@@ -23,7 +24,7 @@ internal static class Wires
             // In order per direction, so each piece waits where it is: a narrow pipe of great length.
             context.Fired();
             await Task.Delay(TimeSpan.FromMilliseconds(100 + random.Next(200)));
-            if (Interlocked.Increment(ref passed) == 20)
+            if (Interlocked.Increment(ref passed) == 60)
             {
                 await Task.Delay(stall);
             }

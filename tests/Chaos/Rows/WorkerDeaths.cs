@@ -75,7 +75,7 @@ internal static class WorkerDeaths
 
     private static async Task DieAgainAndAgainAsync(RowContext context, IReadOnlyList<string[]> faults)
     {
-        var run = await context.Calm.LastingAsync(1.5 * faults.Count);
+        var run = await context.Calm.LastingAsync(3 * faults.Count);
         await using var cluster = context.Cluster(run);
         await cluster.StartAsync(2);
         await cluster.ReachAsync(run.Steps / 20);

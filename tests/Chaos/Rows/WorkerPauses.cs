@@ -13,7 +13,7 @@ internal static class WorkerPauses
     /// <summary>P5: stopped for three dead-times, then woken.</summary>
     public static async Task HangAndWake(RowContext context)
     {
-        var run = await context.Calm.LastingAsync(14);
+        var run = await context.Calm.LastingAsync(20);
         await using var cluster = context.Cluster(run);
         await cluster.StartAsync(3);
         await cluster.ReachAsync(run.Steps / 20);
