@@ -11,7 +11,10 @@ namespace DistTrain.Worker;
 internal interface IComputeListener
 {
     /// <summary>A partial is computed; it belongs to the listener, who returns it to the pool.</summary>
-    void Computed(Lease lease, Partial partial);
+    /// <param name="lease">What it is of.</param>
+    /// <param name="partial">The sums.</param>
+    /// <param name="computeTime">How long the lease was computed.</param>
+    void Computed(Lease lease, Partial partial, TimeSpan computeTime);
 
     /// <summary>A lease cannot be computed.</summary>
     void Returned(long leaseId, ReturnReason reason);
@@ -30,6 +33,7 @@ internal sealed unsafe class ComputeThread : IDisposable
     private readonly RunSpec _spec;
     private readonly Dataset _dataset;
     private readonly IComputeListener _listener;
+    private readonly TimeProvider _time;
     private readonly ShardComputation _computation;
     private readonly int _parameterCount;
     private readonly Stack<AlignedBuffer<float>> _spare = new();
@@ -46,11 +50,12 @@ internal sealed unsafe class ComputeThread : IDisposable
     private bool _isStopping;
 
     /// <summary>Starts the thread.</summary>
-    public ComputeThread(RunSpec spec, Dataset dataset, int threads, PartialPools pools, IComputeListener listener)
+    public ComputeThread(RunSpec spec, Dataset dataset, int threads, PartialPools pools, IComputeListener listener, TimeProvider time)
     {
         _spec = spec;
         _dataset = dataset;
         _listener = listener;
+        _time = time;
         _parameterCount = spec.Model.ParameterLayout().Length;
         _computation = new ShardComputation(spec.Model, VectorKernels.Best, threads, pools);
         _order = new int[dataset.Train.Count];
@@ -93,14 +98,20 @@ internal sealed unsafe class ComputeThread : IDisposable
         }
     }
 
-    /// <summary>Takes a lease; one that has not begun is replaced, since the coordinator has revoked it.</summary>
+    /// <summary>Takes a lease; one that has not begun is replaced, since the coordinator has revoked it. After <see cref="Stop"/> it is returned.</summary>
     public void Take(Lease lease)
     {
         lock (_gate)
         {
-            _next = lease;
-            Monitor.Pulse(_gate);
+            if (!_isStopping)
+            {
+                _next = lease;
+                Monitor.Pulse(_gate);
+                return;
+            }
         }
+
+        _listener.Returned(lease.Id, ReturnReason.Stopping);
     }
 
     /// <summary>Drops a lease that has not begun, and the result of the one being computed.</summary>
@@ -215,6 +226,7 @@ internal sealed unsafe class ComputeThread : IDisposable
 
     private void Compute(Lease lease)
     {
+        var began = _time.GetTimestamp();
         if (lease.Round.Kind == RoundKind.Training)
         {
             var batch = Sampler.Batch(lease.Round.Version, _spec.Dataset.TrainCount, _spec.BatchSize);
@@ -231,6 +243,7 @@ internal sealed unsafe class ComputeThread : IDisposable
             _computation.Evaluate(_dataset.Test, lease.Round.ShardCount, lease.Range, _partials);
         }
 
+        var computeTime = _time.GetElapsedTime(began);
         bool isRevoked;
         lock (_gate)
         {
@@ -245,7 +258,7 @@ internal sealed unsafe class ComputeThread : IDisposable
             }
             else
             {
-                _listener.Computed(lease, partial);
+                _listener.Computed(lease, partial, computeTime);
             }
         }
 

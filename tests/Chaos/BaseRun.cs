@@ -33,7 +33,7 @@ internal sealed record CalmRun(string Hash, string Directory);
 internal sealed class CalmRuns(string directory)
 {
     private const int Workers = 3;
-    private const long StepsToMeasure = 2_000;
+    private const long StepsToMeasure = 4_000;
     private const long Granularity = 500;
     private const double EvaluationAllowance = 0.95;
 

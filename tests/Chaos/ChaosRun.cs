@@ -44,12 +44,20 @@ internal static class ChaosRun
         Console.WriteLine($"{"row",-5} {"fault",-44} {"injected",8} {"stall",8} {"took",7}  result");
         var calm = new CalmRuns(directory);
         var counts = new int[3];
-        for (var i = 0; i < options.Repeat; i++)
+        for (var i = 0; i < Math.Max(options.Repeat, options.Schedules); i++)
         {
             foreach (var row in rows)
             {
-                var path = Directory.CreateDirectory(Path.Combine(directory, FormattableString.Invariant($"{row.Id}-{i}"))).FullName;
+                var path = Directory.CreateDirectory(Path.Combine(directory, FormattableString.Invariant($"{row.Id.TrimEnd('*')}-{i}"))).FullName;
                 counts[(int)await RunAsync(row, new RowContext(calm, path, options.Seed + i))]++;
+            }
+        }
+
+        foreach (var measured in (Measurements[])[Schedule.Noticed, Schedule.Reissue, Schedule.HangFound, Schedule.HangReissue])
+        {
+            if (options.Schedules > 0)
+            {
+                Console.WriteLine(measured);
             }
         }
 
@@ -96,6 +104,17 @@ internal static class ChaosRun
     /// <exception cref="FormatException">A row is named that there is not.</exception>
     private static IReadOnlyList<Row> Select(ChaosOptions options)
     {
+        if (options.Schedules > 0)
+        {
+            return [new Row("P*", "random schedule", IsFast: false, Schedule.RunAsync)];
+        }
+
+        if (options.SoakSeconds > 0)
+        {
+            var soak = new Soak(options.SoakSeconds, options.MeanKillSeconds, options.CoordinatorShare, options.Goodput);
+            return [new Row("P14", "soak", IsFast: false, soak.RunAsync)];
+        }
+
         foreach (var id in options.Rows.Where(id => RowCatalog.All.All(row => row.Id != id)))
         {
             throw new FormatException($"There is no row {id}; --list names them.");

@@ -13,6 +13,7 @@ internal static class RowCatalog
         new("P4", "all workers killed, others come 10 s later", IsFast: false, WorkerDeaths.KillAll),
         new("P5", "worker hangs for 9 s, then wakes", IsFast: true, WorkerPauses.HangAndWake),
         new("P6", "worker with a tenth of a core", IsFast: false, WorkerPauses.Straggle),
+        new("P6b", "worker beats its heart and delivers nothing", IsFast: false, WorkerPauses.Swallow),
         new("P7", "worker dies of every lease", IsFast: false, Integrity.CrashLoop),
         new("P7b", "shard that kills whoever takes it", IsFast: false, Integrity.PoisonShard),
         new("P8", "20 joins at once, flapping 5/s", IsFast: false, Joins.ManyAndFlapping),

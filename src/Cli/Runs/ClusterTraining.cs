@@ -85,6 +85,9 @@ public static class ClusterTraining
 
         public void WorkerCondemned(WorkerInfo worker, string reason, bool isForGood) => Tell(isForGood ? "evicted" : "quarantined", worker, reason);
 
+        public void WorkerSlow(WorkerInfo worker, double ratio) =>
+            Tell("slow", worker, FormattableString.Invariant($"takes {ratio:0.0} times what the others take; it gets a smaller share"));
+
         public void Waiting(string message) => reporter.WorkerChanged("waiting", worker: null, processId: null, message);
 
         private void Tell(string what, WorkerInfo worker, string reason) =>

@@ -38,6 +38,7 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     private bool _isFlushDue;
     private bool _isStopping;
     private volatile bool _isFailing;
+    private volatile bool _isSuperseded;
 
     private RunJournal(IFileSystem files, string directory, RunLock held, CheckpointStore store, JournalOptions options, Action<string> warn)
     {
@@ -68,6 +69,9 @@ public sealed class RunJournal : IRunRecorder, IDisposable
         }
     }
 
+    /// <summary>Whether another process has been found to have taken the run over: nothing more is written, and this process should stop.</summary>
+    public bool IsSuperseded => _isSuperseded;
+
     /// <summary>Called at the end of each save, on the thread that saved; the next save may begin. May be null.</summary>
     public Action<SaveResult>? Saved { get; set; }
 
@@ -81,7 +85,7 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     public static RunJournal Open(IFileSystem files, string runDirectory, RunHolder holder, JournalOptions options, Action<string> warn)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.KeepCheckpoints, 1, nameof(options));
-        var directory = Path.GetFullPath(runDirectory);
+        var directory = Path.TrimEndingDirectorySeparator(Path.GetFullPath(runDirectory));
         var store = new CheckpointStore(files, Path.Combine(directory, CheckpointsName));
         return OrInvalidInput(directory, () =>
         {
@@ -176,14 +180,17 @@ public sealed class RunJournal : IRunRecorder, IDisposable
         }
     }
 
-    /// <summary>Makes chain and ledger durable; if the disk fails, warns, keeps them and tries again with the next flush.</summary>
+    /// <summary>
+    /// Makes chain and ledger durable; if the disk fails, warns, keeps them and tries again with the next flush. If the run was taken over, they
+    /// are no longer this process's to write.
+    /// </summary>
     public void Flush()
     {
         try
         {
             FlushLogs();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SupersededException)
         {
             // Reported in FlushLogs.
         }
@@ -257,7 +264,7 @@ public sealed class RunJournal : IRunRecorder, IDisposable
             path = Store.Save(snapshot, Incarnation, beforeRename: () =>
             {
                 FlushLogs();
-                _lock.EnsureNotFenced();
+                EnsureNotFenced();
             });
         }
         catch (NotFiniteException e)
@@ -273,6 +280,7 @@ public sealed class RunJournal : IRunRecorder, IDisposable
             return Failed(SaveOutcome.DiskFailed, e);
         }
 
+        var saved = new SaveResult(snapshot.StepsDone, SaveOutcome.Saved, path, Failure: null, Now() - _saveBegan);
         try
         {
             Store.Retain(_options.KeepCheckpoints);
@@ -282,7 +290,7 @@ public sealed class RunJournal : IRunRecorder, IDisposable
             _warn($"Old checkpoints could not be deleted: {e.Message}");
         }
 
-        return new SaveResult(snapshot.StepsDone, SaveOutcome.Saved, path, Failure: null, Now() - _saveBegan);
+        return saved;
 
         SaveResult Failed(SaveOutcome outcome, Exception e) => new(snapshot.StepsDone, outcome, Path: null, e.Message, Now() - _saveBegan);
     }
@@ -292,6 +300,7 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     {
         try
         {
+            EnsureNotFenced();
             _chain.Flush();
             _ledger.Flush();
             _isFailing = false;
@@ -313,6 +322,24 @@ public sealed class RunJournal : IRunRecorder, IDisposable
             {
                 _warn($"Too much was waiting for the disk: {hashes} hashes of the chain are unknown (zero) and {records} records of the ledger are missing.");
             }
+        }
+    }
+
+    private void EnsureNotFenced()
+    {
+        try
+        {
+            _lock.EnsureNotFenced();
+        }
+        catch (SupersededException e)
+        {
+            if (!_isSuperseded)
+            {
+                _isSuperseded = true;
+                _warn(e.Message);
+            }
+
+            throw;
         }
     }
 

@@ -71,3 +71,19 @@ internal sealed class DiesOfLease(uint? shard, ulong fromStep) : MessageFault
         return 1;
     }
 }
+
+/// <summary>P6b: leases never reach what computes, and the heart beats on.</summary>
+/// <param name="fromStep">Earlier ones are computed.</param>
+internal sealed class SwallowsLeases(ulong fromStep) : MessageFault
+{
+    protected override int Receive(CoordinatorMessage message)
+    {
+        if (message.Lease is not { } lease || lease.Version < fromStep)
+        {
+            return 1;
+        }
+
+        FaultyWorker.Fired($"swallowed lease {lease.LeaseId}");
+        return 0;
+    }
+}

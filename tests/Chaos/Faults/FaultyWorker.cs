@@ -40,6 +40,7 @@ internal static class FaultyWorker
         ["dies-counted"] => options with { Interceptor = new DiesCounted() },
         ["dies-of-lease", var step] => options with { Interceptor = new DiesOfLease(null, (ulong)Number(step)) },
         ["dies-of-shard", var shard, var step] => options with { Interceptor = new DiesOfLease((uint)Number(shard), (ulong)Number(step)) },
+        ["swallows-leases", var step] => options with { Interceptor = new SwallowsLeases((ulong)Number(step)) },
         ["unreliable", var seed, var rate, var losses] => options with
         {
             Interceptor = new UnreliableMessages(new Random((int)Number(seed)), Number(rate), (int)Number(losses)),

@@ -8,6 +8,10 @@ namespace DistTrain.Chaos.Rows;
 internal static class CoordinatorFaults
 {
     private const string SaveInterval = "250";
+
+    /// <summary>The program's start and the data.</summary>
+    private static readonly TimeSpan LoadTime = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan RestartBound = TimeSpan.FromSeconds(5);
 
     /// <summary>P10: killed while it waits for workers, at random moments of its steps, and while it saves; each time restarted.</summary>
@@ -38,7 +42,7 @@ internal static class CoordinatorFaults
             times.Add((await KillAndRestartAsync(context, cluster, isSaving ? "saving" : "in a step")).TotalSeconds);
         }
 
-        await Oracles.JudgeAsync(context, cluster, RestartBound + TimeSpan.FromSeconds(1));
+        await Oracles.JudgeAsync(context, cluster, RestartBound + LoadTime);
         context.ExpectFired(Kills + 1);
         context.Notes.Add(FormattableString.Invariant($"training again after {times.Order().ElementAt(Kills / 2):0.0} s (median), {times.Max():0.0} s (worst); {cluster.Events.All().Count(seen => seen.Event is CheckpointDone)} checkpoints"));
     }
@@ -128,7 +132,7 @@ internal static class CoordinatorFaults
         }
 
         await KillAndRestartAsync(context, cluster, "with a rival");
-        await Oracles.JudgeAsync(context, cluster, RestartBound + TimeSpan.FromSeconds(1));
+        await Oracles.JudgeAsync(context, cluster, RestartBound + LoadTime);
         context.ExpectFired(2);
     }
 
@@ -145,6 +149,7 @@ internal static class CoordinatorFaults
         await cluster.StartCoordinatorAsync(["--resume", "auto", .. more]);
         if (more.Length > 0)
         {
+            // It waits for more workers.
             return cluster.Events.Now - at;
         }
 
@@ -152,7 +157,10 @@ internal static class CoordinatorFaults
         var step = ((Progress)first.Event).Step;
         // O4
         RowContext.Expect(step > durable, $"O4: killed {phase}, the run went on with step {step}, but {durable} had been reported durable");
-        RowContext.Expect(first.At - at <= RestartBound, $"killed {phase}, the run trained again after {(first.At - at).TotalSeconds:0.0} s; {RestartBound.TotalSeconds} s are allowed");
+        var listening = cluster.Events.All().Skip(from).First(seen => seen.Event is Started).At;
+        RowContext.Expect(
+            first.At - listening <= RestartBound,
+            FormattableString.Invariant($"killed {phase}, the run trained again {(first.At - listening).TotalSeconds:0.0} s after it was loaded; {RestartBound.TotalSeconds} s are allowed"));
         return first.At - at;
     }
 

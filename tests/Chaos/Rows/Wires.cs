@@ -97,14 +97,14 @@ internal static class Wires
         var run = await context.Calm.LastingAsync(6);
         await using var cluster = context.Cluster(run);
         await cluster.StartAsync(2);
-        var isStalled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var passed = 0L;
+        var (passed, isStalled) = (0L, 0);
         await using var proxy = new LoopbackProxy(IPEndPoint.Parse(cluster.Address), async (bytes, isToTarget) =>
         {
-            if (!isToTarget && Interlocked.Add(ref passed, bytes.Length) > 10_000_000 && bytes.Length > 1_000)
+            // Once: the connection on which parameters come.
+            if (!isToTarget && Interlocked.Add(ref passed, bytes.Length) > 10_000_000 && bytes.Length > 1_000 && Interlocked.Exchange(ref isStalled, 1) == 0)
             {
-                isStalled.TrySetResult();
+                context.Fired();
                 await end.Task;
             }
 
@@ -112,12 +112,15 @@ internal static class Wires
         });
         var slow = cluster.StartWorkerAt(proxy.EndPoint.ToString());
         await cluster.WorkerEventAsync("joined", slow.Id, 0);
-        await isStalled.Task.WaitAsync(Cluster.Patience);
-        context.Fired();
-        var completed = await cluster.CompletedAsync();
+        await cluster.CompletedAsync();
         end.SetResult();
         slow.Kill();
         await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(4));
+        foreach (var (lost, _) in cluster.Events.Workers("lost"))
+        {
+            context.Notes.Add($"{lost.What} at step {lost.Step}: {lost.Reason}");
+        }
+
         context.ExpectFired(1);
     }
 

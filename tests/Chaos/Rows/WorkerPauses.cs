@@ -13,7 +13,7 @@ internal static class WorkerPauses
     /// <summary>P5: stopped for three dead-times, then woken.</summary>
     public static async Task HangAndWake(RowContext context)
     {
-        var run = await context.Calm.LastingAsync(20);
+        var run = await context.Calm.LastingAsync(24);
         await using var cluster = context.Cluster(run);
         await cluster.StartAsync(3);
         await cluster.ReachAsync(run.Steps / 20);
@@ -65,6 +65,29 @@ internal static class WorkerPauses
         RowContext.Expect(lost.Count == 0, $"the straggler was declared dead: {(lost.Count > 0 ? lost[0].Event.Reason : "")}");
         quota.Lift();
         await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(3));
+        context.ExpectFired(1);
+    }
+
+    /// <summary>P6b: one worker whose heart beats and who delivers nothing.</summary>
+    public static async Task Swallow(RowContext context)
+    {
+        const int Steps = 200;
+        const double Bound = 2;
+        var run = await context.Calm.LastingAsync(8);
+        await using var cluster = context.Cluster(run);
+        cluster.ProgressInterval = "0.000001";
+        await cluster.StartCoordinatorAsync("--workers", "3");
+        cluster.StartWorker();
+        cluster.StartWorker();
+        var from = (run.Steps / 4).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        var idle = cluster.StartFaultyWorker(context.Fired, isDoomed: true, "swallows-leases", from);
+        await cluster.ReachAsync(run.Steps / 10);
+        var healthy = await MedianStepAsync(cluster, Steps);
+        await cluster.ReachAsync((run.Steps / 4) + 50);
+        var slow = await MedianStepAsync(cluster, Steps);
+        context.Notes.Add(FormattableString.Invariant($"median of {Steps} steps: {healthy * 1e3:0.00} ms healthy, {slow * 1e3:0.00} ms with a worker that delivers nothing"));
+        RowContext.Expect(slow <= Bound * healthy, FormattableString.Invariant($"the median step takes {slow * 1e3:0.00} ms with such a worker, {healthy * 1e3:0.00} ms without"));
+        await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(1));
         context.ExpectFired(1);
     }
 
