@@ -104,6 +104,7 @@ internal sealed class Attachment : IComputeListener
     void IComputeListener.Computed(Lease lease, Partial partial, TimeSpan computeTime)
     {
         // (4.1)
+        _options.Tamper?.Invoke(lease, partial);
         var bytes = TensorBytes.Of(partial.Gradient);
         var header = new PartialHeader
         {
