@@ -140,7 +140,7 @@ internal sealed class RunConductor
         }
 
         Drain();
-        _waiting.Observe(_clock.Now, IsShortOfWorkers);
+        _waiting.Observe(_clock.Now, IsShortOfWorkers || _session.NeedsAnotherOpinion);
     }
 
     /// <summary>Answers who still waits for an answer.</summary>

@@ -248,8 +248,15 @@ internal sealed class SafetyRules(World world)
         }
     }
 
+    private static readonly FaultKind[] Severing =
+    [
+        FaultKind.WorkerCrash, FaultKind.WorkerMachineLost, FaultKind.WorkerCrashLoop, FaultKind.WrongBuild, FaultKind.Reset,
+        FaultKind.Partition, FaultKind.OneWayPartition, FaultKind.WorkerPause, FaultKind.Delay,
+    ];
+
     private bool IsExplained(string reason) =>
-        reason.Contains("was taken over by", StringComparison.Ordinal)
+        (reason.Contains("whoever computes shards", StringComparison.Ordinal) && Severing.Sum(kind => world.Coverage[kind]) >= 3)
+        || reason.Contains("was taken over by", StringComparison.Ordinal)
         || (reason.Contains("could not be saved", StringComparison.Ordinal) && _saveFailed)
         || (reason.Contains("is not finite", StringComparison.Ordinal) && world.Mutation != Mutation.NoFiniteGate && world.Coverage[FaultKind.NotFinite] >= 2);
 }

@@ -61,7 +61,7 @@ internal sealed record Scenario(
             BatchSize: 16,
             ShardCount: dice.Between(5, 8),
             Seed: (ulong)dice.Between(1, 3),
-            Steps: dice.Pick([6, 10, 16, 24]));
+            Steps: dice.Pick([10, 20, 30, 50]));
         FaultKind[] faults = [.. Enum.GetValues<FaultKind>().Where(_ => dice.Chance(0.4))];
         return new Scenario(
             spec,
@@ -69,7 +69,7 @@ internal sealed record Scenario(
             workers,
             options.AuditShare == 1 && dice.Chance(0.5) ? 1 : 0,
             faults.Length > 0 ? faults : [FaultKind.WorkerCrash],
-            dice.Milliseconds(60, 800),
+            dice.Milliseconds(50, 600),
             TimeSpan.FromSeconds(dice.Between(3, 15)));
     }
 

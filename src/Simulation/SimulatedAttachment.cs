@@ -290,7 +290,7 @@ internal sealed class SimulatedAttachment(World world, SimulatedWorker worker, L
             if (_queue.TakeParameters(lease.Round.Version, out _) || (world.Mutation == Mutation.StaleParameters && _queue.InUse is not null))
             {
                 _isComputing = true;
-                worker.After(world.Dice.Milliseconds(5, 25) * lease.Range.Count * Slot.SlowFactor, () => Complete(lease));
+                worker.After(world.Dice.Milliseconds(10, 50) * lease.Range.Count * Slot.SlowFactor, () => Complete(lease));
                 return;
             }
 

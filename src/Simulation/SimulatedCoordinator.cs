@@ -170,15 +170,11 @@ internal sealed class SimulatedCoordinator : SimulatedProcess, IRunIntake, IRunR
         }
 
         _disk.Die();
-        foreach (var link in _desks.Keys.ToArray())
+        foreach (var link in OpenLinks())
         {
             if (withMachine)
             {
                 link.Vanish(isWorkers: false);
-            }
-            else
-            {
-                link.CloseByCoordinator();
             }
         }
 
@@ -326,16 +322,10 @@ internal sealed class SimulatedCoordinator : SimulatedProcess, IRunIntake, IRunR
             connection.Outbox.SendLast(new CoordinatorMessage { RunEnded = _ending });
         }
 
-        After(_world.Scenario.Options.GoodbyeDeadline, () =>
-        {
-            foreach (var desk in _desks.Values.ToArray())
-            {
-                desk.Link.CloseByCoordinator();
-            }
-
-            Finish(ending);
-        });
+        After(_world.Scenario.Options.GoodbyeDeadline, () => Finish(ending));
     }
+
+    private Link[] OpenLinks() => [.. _world.Links.Where(link => link.Coordinator == this && !link.IsClosedByCoordinator)];
 
     private void Finish(CoordinatorEnding ending)
     {
@@ -345,6 +335,11 @@ internal sealed class SimulatedCoordinator : SimulatedProcess, IRunIntake, IRunR
         }
 
         IsListening = false;
+        foreach (var link in OpenLinks())
+        {
+            link.CloseByCoordinator();
+        }
+
         _journal?.Dispose();
         End();
         _disk.Die();

@@ -97,6 +97,7 @@ internal sealed class World : IDisposable
     /// <summary>Lets everything happen: faults, the healing, and the end of the run.</summary>
     public void Run()
     {
+        Trace.Add($"{Scenario.Workers} workers, {Scenario.LyingWorkers} lie; {Scenario.Spec.TotalSteps} steps of {Scenario.Spec.ShardCount} shards; {string.Join(' ', Scenario.Faults)}");
         StartCoordinator("host-1");
         foreach (var slot in Slots)
         {

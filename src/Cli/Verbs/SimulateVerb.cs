@@ -19,6 +19,8 @@ public sealed partial class SimulateVerb : Verb
     private static readonly Setting<string> MutationName = Options.Settings.Name(
         "--mutation", $"Leave a safeguard out, to see that it is missed: {string.Join(", ", Enum.GetNames<Mutation>())}.", Enum.GetNames<Mutation>());
 
+    private static readonly Setting<bool> TraceFlag = Options.Settings.Flag("--trace", "Print everything that happens.");
+
     /// <inheritdoc/>
     public override string Name => "simulate";
 
@@ -26,7 +28,7 @@ public sealed partial class SimulateVerb : Verb
     public override string Help => "Simulate runs with random faults under a virtual clock; exit code 1 if a rule breaks, with the command that replays it.";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Setting> Settings { get; } = [Seeds, CommonOptions.Seed, MutationName, CommonOptions.Json];
+    public override IReadOnlyList<Setting> Settings { get; } = [Seeds, CommonOptions.Seed, MutationName, TraceFlag, CommonOptions.Json];
 
     /// <inheritdoc/>
     public override Task<int> RunAsync(VerbCall call)
@@ -41,7 +43,7 @@ public sealed partial class SimulateVerb : Verb
         for (var i = 0L; i < count; i++)
         {
             call.Stop.Token.ThrowIfCancellationRequested();
-            var result = Simulator.Run(first + (ulong)i, mutation);
+            var result = Simulator.Run(first + (ulong)i, mutation, values.Get(TraceFlag, false) ? output.WriteLine : null);
             coverage.Add(result.Coverage);
             if (result.Violation is not null)
             {

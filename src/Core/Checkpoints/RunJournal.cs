@@ -190,6 +190,10 @@ public sealed class RunJournal : IRunRecorder, IDisposable
         {
             // Reported in FlushLogs.
         }
+        catch (SupersededException e)
+        {
+            _warn($"Chain and ledger of this process are not written: {e.Message}");
+        }
     }
 
     /// <summary>Waits for the save in flight, makes the logs durable and gives the run back.</summary>
@@ -313,10 +317,12 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     }
 
     /// <summary>A row of failures is reported once; what had to be given up, whenever it had to be.</summary>
+    /// <exception cref="SupersededException">The files are another process's now; nothing was written.</exception>
     private void FlushLogs()
     {
         try
         {
+            _lock.EnsureNotFenced();
             _chain.Flush();
             _ledger.Flush();
             _isFailing = false;
