@@ -15,6 +15,9 @@ public static class ExitCode
     /// <summary>Not enough workers in time; for a worker: no coordinator.</summary>
     public const int NotEnoughWorkers = 3;
 
+    /// <summary>Stopped after a durable checkpoint: start me again.</summary>
+    public const int Checkpointed = 75;
+
     /// <summary>128 + SIGINT (2).</summary>
     public const int Interrupted = 130;
 

@@ -16,6 +16,7 @@ public sealed record Failure(string Reason, int ExitCode)
     /// <summary>Translates an exception.</summary>
     public static Failure Of(Exception exception, VerbCall call) => exception switch
     {
+        RunStoppedException => new(exception.Message, Cli.ExitCode.Checkpointed),
         OperationCanceledException when call.Stop.ExitCode != 0 => new(
             $"Stopped by {(call.Stop.ExitCode == Cli.ExitCode.Interrupted ? "SIGINT" : "SIGTERM")} before the end.", call.Stop.ExitCode),
         InvalidInputException => new(exception.Message, Cli.ExitCode.WrongUse),

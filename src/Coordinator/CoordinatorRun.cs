@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using DistTrain.Core;
-using DistTrain.Core.Checkpoints;
 using DistTrain.Core.Data;
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Training;
@@ -77,6 +76,12 @@ public sealed class CoordinatorRun : IAsyncDisposable
         var incarnation = continuation?.Incarnation ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
         var run = new ClusterRun(new ConductorSetup(
             spec, options, incarnation, continuation?.From, continuation?.Recorder, observer, clusterObserver, log, time));
+        if (continuation?.Recorder is { } recorder)
+        {
+            // Nobody waits for it: the run loop takes it in when it comes, or has ended.
+            recorder.Saved += result => _ = run.TellAsync(new RunInput.Saved(result)).AsTask();
+        }
+
         var server = Build(options, loggers, new TrainingService(spec, dataset, options, run, KnownAnswer.Compute(VectorKernels.Best), time));
         try
         {
@@ -132,9 +137,6 @@ public sealed class CoordinatorRun : IAsyncDisposable
             return null;
         }
     }
-
-    /// <summary>A save that the recorder was asked for has ended.</summary>
-    public async Task SavedAsync(SaveResult result) => await _run.TellAsync(new RunInput.Saved(result));
 
     /// <summary>
     /// Says how many workers are expected before the first step, if fewer than <see cref="CoordinatorOptions.WorkersToStart"/>: some of

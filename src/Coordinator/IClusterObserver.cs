@@ -25,6 +25,11 @@ public interface IClusterObserver
     {
     }
 
+    /// <summary>A worker takes so many times what the others take; told when another is named.</summary>
+    void WorkerSlow(WorkerInfo worker, double ratio)
+    {
+    }
+
     /// <summary>Nothing can go on; <paramref name="message"/> says whom the run waits for. Repeated every few seconds.</summary>
     void Waiting(string message)
     {

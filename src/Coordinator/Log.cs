@@ -36,6 +36,9 @@ internal static partial class Log
     [LoggerMessage(117, LogLevel.Error, "Computed wrongly: {Worker}: {Reason}")]
     public static partial void Condemned(ILogger log, WorkerInfo worker, string reason);
 
+    [LoggerMessage(118, LogLevel.Information, "Slow: {Worker} takes {Ratio:0.0} times what the others take; it gets a smaller share")]
+    public static partial void Slow(ILogger log, WorkerInfo worker, double ratio);
+
     [LoggerMessage(120, LogLevel.Information, "Leased again: shards {Shards} of {Kind} {Version} to {Worker}")]
     public static partial void Reissued(ILogger log, ShardRange shards, RoundKind kind, long version, WorkerInfo worker);
 

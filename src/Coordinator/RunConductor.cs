@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using DistTrain.Core.Checkpoints;
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
@@ -45,11 +46,14 @@ internal sealed class RunConductor
     private readonly RunningClock _clock;
     private readonly RoundTimes _times;
     private readonly WaitingReports _waiting;
+    private readonly Stragglers _stragglers;
+    private readonly RunReports _reports;
     private RoundBox? _current;
     private (long LeaseId, Partial Partial) _arriving;
     private TimeSpan _savedAt;
     private int _workersToStart;
     private long _evaluationAnnounced = -1;
+    private int? _slowest;
 
     public RunConductor(ConductorSetup setup)
     {
@@ -64,11 +68,14 @@ internal sealed class RunConductor
             new SessionOptions(_workersToStart, _options.MinimumWorkers, _options.AuditShare, setup.Recorder is not null, _options.CheckpointSteps),
             State.StepsDone,
             State.EvaluatedAt);
+        setup.Recorder?.Begin(State);
         _broadcast = new ParametersBroadcast(setup.Incarnation);
         TickLength = RunningClock.TickLengthFor(_options.DeadTime);
         _clock = new RunningClock(setup.Time, TickLength);
         _times = new RoundTimes(_options.LeaseDeadline);
         _waiting = new WaitingReports(_options);
+        _stragglers = new Stragglers(setup.Time);
+        _reports = new RunReports(setup, _session, _connections, _stragglers);
         Quarantine = new Quarantine(setup.Time);
     }
 
@@ -130,7 +137,7 @@ internal sealed class RunConductor
                 Control(verb, reply);
                 break;
             case RunInput.Status(var reply):
-                reply.TrySetResult(Status());
+                reply.TrySetResult(_reports.Status(_clock.Now, RoundTook));
                 break;
             case RunInput.Tick:
                 Tick();
@@ -140,13 +147,13 @@ internal sealed class RunConductor
         }
 
         Drain();
-        _waiting.Observe(_clock.Now, IsShortOfWorkers || _session.NeedsAnotherOpinion);
+        _waiting.Observe(_clock.Now, _reports.IsShortOfWorkers || _session.NeedsAnotherOpinion);
     }
 
     /// <summary>Answers who still waits for an answer.</summary>
     public void End(bool isStopped) => _pending.Ended(State.StepsDone, isStopped);
 
-    private bool IsShortOfWorkers => _session.Phase != SessionPhase.Paused && (!_session.Workers.Any() || _session.Phase == SessionPhase.WaitingForWorkers);
+    private TimeSpan RoundTook => _clock.Now - _times.Since;
 
     /// <summary>Does what effects brought about, until there is nothing left.</summary>
     private void Drain()
@@ -189,6 +196,7 @@ internal sealed class RunConductor
                 break;
             case EffectKind.Revoke:
                 // (3.3)
+                _stragglers.Revoked(effect.Worker);
                 _connections[effect.Worker].Outbox.Send(new CoordinatorMessage { Revoked = new LeaseRevoked { LeaseId = (ulong)effect.Lease.Id } });
                 break;
             case EffectKind.AnswerPartial:
@@ -206,6 +214,7 @@ internal sealed class RunConductor
                 break;
             case EffectKind.CommitEvaluation:
                 State.CommitEvaluation();
+                _stragglers.PauseEnded();
                 _setup.Observer?.EvaluationDone(effect.Round.Version, State);
                 break;
             case EffectKind.SaveCheckpoint:
@@ -227,6 +236,30 @@ internal sealed class RunConductor
             _setup.Recorder?.StepDone(State);
             _setup.Observer?.StepDone(step + 1, State);
         }
+
+        if (_stragglers.StepEnded())
+        {
+            LookAtSpeeds();
+        }
+    }
+
+    /// <summary>The next rounds' ranges follow what was measured; who is much slower than the others is named when it changes.</summary>
+    private void LookAtSpeeds()
+    {
+        foreach (var speed in _stragglers.Speeds())
+        {
+            _events.Enqueue(speed);
+        }
+
+        if (_stragglers.Slowest?.Worker != _slowest)
+        {
+            _slowest = _stragglers.Slowest?.Worker;
+            if (_stragglers.Slowest is { } slow && _connections.TryGetValue(slow.Worker, out var connection))
+            {
+                Log.Slow(_log, connection.Info, slow.Ratio);
+                _clusterObserver?.WorkerSlow(connection.Info, slow.Ratio);
+            }
+        }
     }
 
     private void Attach(WorkerConnection connection)
@@ -240,6 +273,7 @@ internal sealed class RunConductor
         connection.IsMember = true;
         Log.Joined(_log, connection.Info, connection.Info.Threads, connection.Info.VectorBits, connection.Info.Peer);
         _clusterObserver?.WorkerJoined(connection.Info);
+        _stragglers.Joined(connection.Info.Id);
         Apply(SessionEvent.WorkerJoined(connection.Info.Id, connection.Info.Name));
         var members = _session.Workers.Count();
         if (members == _setup.Spec.ShardCount + 1)
@@ -280,6 +314,7 @@ internal sealed class RunConductor
             _clusterObserver?.WorkerLost(connection.Info, reason);
         }
 
+        _stragglers.Lost(connection.Info.Id);
         Apply(SessionEvent.WorkerLost(connection.Info.Id, isCrash: loss == Loss.Crashed));
     }
 
@@ -311,6 +346,7 @@ internal sealed class RunConductor
 
         connection.Lease = lease;
         connection.Deadlines!.LeaseGranted(_clock.Now);
+        _stragglers.Granted(lease);
         connection.Outbox.SendLease(new CoordinatorMessage
         {
             Lease = new LeaseGranted
@@ -358,6 +394,7 @@ internal sealed class RunConductor
         }
 
         _arriving = (arrived.LeaseId, arrived.Partial);
+        _stragglers.Arrived(connection.Info.Id, arrived.LeaseId, arrived.ComputeTime);
         connection.ReturnsInRow = 0;
         if (!connection.HasDelivered)
         {
@@ -432,6 +469,7 @@ internal sealed class RunConductor
     private void Return(WorkerConnection connection, long leaseId, string reason)
     {
         Log.LeaseReturned(_log, leaseId, connection.Info, reason);
+        _stragglers.Returned(connection.Info.Id);
         if (++connection.ReturnsInRow > MaximumReturnsInRow)
         {
             Lose(connection, $"{MaximumReturnsInRow} leases in a row came to nothing; the last: {reason}", Loss.Crashed);
@@ -521,56 +559,15 @@ internal sealed class RunConductor
         if (_waiting.IsOver(_clock.Now))
         {
             throw new NotEnoughWorkersException(
-                $"{WaitsFor()}. Gave up after {_options.StartTimeout.TotalSeconds:0.###} s; start workers with: disttrain worker --coordinator HOST:PORT, or raise --start-timeout.");
+                $"{_reports.WaitsFor(RoundTook)}. Gave up after {_options.StartTimeout.TotalSeconds:0.###} s; start workers with: disttrain worker --coordinator HOST:PORT, or raise --start-timeout.");
         }
 
-        if (_waiting.Due(_clock.Now, WaitsFor) is { } message)
+        if (_waiting.Due(_clock.Now, () => _reports.WaitsFor(RoundTook)) is { } message)
         {
             Log.Waiting(_log, message);
             _clusterObserver?.Waiting(message);
         }
     }
-
-    private string WaitsFor()
-    {
-        var members = _session.Workers.Count();
-        var missing = Math.Max(1, _session.WorkersNeeded) - members;
-        return _session.Phase == SessionPhase.Paused ? $"Paused after step {State.StepsDone}; 'disttrain resume' goes on"
-            : IsShortOfWorkers
-                ? $"Waiting for {missing} more {(missing == 1 ? "worker" : "workers")}: {members} of {members + missing} needed are here"
-                    + $"{(members > 0 ? $" ({Names(_session.Workers)})" : "")}{Joining()}"
-            : _session.NeedsAnotherOpinion
-                ? $"{_session.Round.Kind} {_session.Round.Version} waits for another worker to compute what those here disagree on, or may not decide alone"
-            : $"{_session.Round.Kind} {_session.Round.Version} has taken {(_clock.Now - _times.Since).TotalSeconds:0} s; it waits for {Names(_session.Awaited)}.";
-    }
-
-    private RunStatus Status() => new(
-        _session.Phase,
-        State.StepsDone,
-        _setup.Spec.TotalSteps,
-        _setup.Incarnation,
-        _session.SavedAt,
-        _session.WorkersNeeded,
-        _session.Phase is SessionPhase.WaitingForWorkers or SessionPhase.Paused || _session.NeedsAnotherOpinion || !_session.Workers.Any() ? WaitsFor() : null,
-        SlowWorker: 0,
-        [.. _connections.Values.OrderBy(connection => connection.Info.Id).Select(StatusOf)]);
-
-    private WorkerStatus StatusOf(WorkerConnection connection) => new(
-        connection.Info,
-        !connection.IsMember ? "joining" : _session.Awaited.Contains(connection.Info.Id) ? connection.Deadlines!.IsLate ? "late" : "computing" : "idle",
-        connection.Lease?.Range.Count ?? 0,
-        connection.Deadlines!.Silent(_clock.Now).TotalSeconds,
-        double.NaN,
-        double.NaN,
-        double.NaN);
-
-    private string Joining()
-    {
-        var joining = _connections.Values.Where(connection => !connection.IsMember).Select(connection => connection.Info.ToString()).ToArray();
-        return joining.Length == 0 ? "" : $", not ready yet: {string.Join(", ", joining)}";
-    }
-
-    private string Names(IEnumerable<int> workers) => string.Join(", ", workers.Select(id => _connections[id].Info.ToString()));
 
     private enum Loss
     {

@@ -13,8 +13,15 @@ internal abstract record RunInput
     public sealed record Ready(WorkerConnection Connection) : RunInput;
 
     /// <summary>A partial came whole and undamaged; it belongs to the run loop now.</summary>
+    /// <param name="Connection">From whom.</param>
+    /// <param name="LeaseId">For which lease.</param>
+    /// <param name="Round">For which round.</param>
+    /// <param name="Partial">The sums.</param>
+    /// <param name="IsFinite">Whether all of them are finite.</param>
+    /// <param name="Fingerprint">Of the content, where the run audits.</param>
+    /// <param name="ComputeTime">How long the worker says it has computed on the lease; 0 if it does not say.</param>
     public sealed record PartialArrived(
-        WorkerConnection Connection, long LeaseId, Round Round, Partial Partial, bool IsFinite, UInt128 Fingerprint) : RunInput;
+        WorkerConnection Connection, long LeaseId, Round Round, Partial Partial, bool IsFinite, UInt128 Fingerprint, TimeSpan ComputeTime) : RunInput;
 
     /// <summary>A lease is open again: given back, or its partial was damaged.</summary>
     public sealed record LeaseReturned(WorkerConnection Connection, long LeaseId, string Reason) : RunInput;

@@ -125,7 +125,8 @@ internal sealed class WorkerReader(WorkerConnection connection, RunSpec spec, Da
         _partial = null;
         // On this thread, so that many workers' partials are looked at side by side.
         var fingerprint = run.IsAuditing ? Checksum.OfContent(partial) : default;
-        if (!await run.TellAsync(new RunInput.PartialArrived(connection, (long)_header.LeaseId, _round, partial, run.IsFinite(partial), fingerprint)))
+        var computeTime = TimeSpan.FromMicroseconds(_header.ComputeMicroseconds);
+        if (!await run.TellAsync(new RunInput.PartialArrived(connection, (long)_header.LeaseId, _round, partial, run.IsFinite(partial), fingerprint, computeTime)))
         {
             run.Pools.For(_round.Kind).Return(partial);
         }

@@ -3,6 +3,7 @@ using DistTrain.Core.Tensors;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
 using DistTrain.Transport.Wire;
+using DistTrain.Worker;
 using Google.Protobuf;
 using RoundKind = DistTrain.Core.Training.RoundKind;
 
@@ -83,21 +84,7 @@ internal sealed unsafe class Laboratory : IDisposable
     private List<WorkerMessage> Messages(in Lease lease, Partial partial, ulong incarnation)
     {
         var bytes = TensorBytes.Of(partial.Gradient).ToArray();
-        var header = new PartialHeader
-        {
-            Incarnation = incarnation,
-            LeaseId = (ulong)lease.Id,
-            Kind = Rounds.ToWire(lease.Round.Kind),
-            Version = (ulong)lease.Round.Version,
-            ParametersVersion = (ulong)lease.Round.Version,
-            FirstShard = (uint)partial.Node.Start,
-            EndShard = (uint)partial.Node.End,
-            SampleCount = (uint)partial.SampleCount,
-            LossSum = partial.LossSum,
-            CorrectCount = (uint)partial.CorrectCount,
-            LengthBytes = (ulong)bytes.Length,
-        };
-        header.Checksum = Checksum.Of(header, bytes);
+        var header = PartialHeaders.Of(incarnation, lease, partial, TimeSpan.Zero);
         var messages = new List<WorkerMessage> { new() { Partial = header } };
         for (var start = 0; start < bytes.Length;)
         {

@@ -1,29 +1,23 @@
-using DistTrain.Core.Formats;
-using DistTrain.Core.Tensors;
+using DistTrain.Core.Data;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
 using DistTrain.Transport.Wire;
 using DistTrain.Worker;
 using Google.Protobuf;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DistTrain.Simulation;
 
-/// <summary>One call of Attach, by the rules of <see cref="Attachment"/>. Numbers in comments are steps of docs/protocol.md.</summary>
-internal sealed class SimulatedAttachment(World world, SimulatedWorker worker, Link link) : IDisposable
+/// <summary>One call of Attach by the product's rules, without its threads. Numbers in comments are steps of docs/protocol.md.</summary>
+internal sealed class SimulatedAttachment(World world, SimulatedWorker worker, Link link) : IDatasetSource, IDisposable
 {
-    private const int SilentDeadTimes = 10;
     private const int KeptPartials = 12;
 
-    private readonly ChunkReader _chunks = new();
-    private Welcome? _welcome;
-    private RunSpec? _spec;
-    private LeaseQueue? _queue;
-    private ParametersHeader _header = new();
-    private AlignedBuffer<float>? _receiving;
-    private byte[]? _dataset;
-    private bool _isComputing;
+    private Welcome _welcome = new();
+    private CoordinatorReader? _reader;
+    private SimulatedComputation? _computation;
+    private HeartbeatRules? _heartbeat;
     private bool _isOver;
-    private TimeSpan _answered;
 
     /// <summary>Its connection.</summary>
     public Link Link => link;
@@ -31,11 +25,8 @@ internal sealed class SimulatedAttachment(World world, SimulatedWorker worker, L
     /// <summary>Whether the coordinator has answered the hello.</summary>
     public bool IsAnswered { get; private set; }
 
-    /// <summary>The coordinator it is attached to; null before the welcome.</summary>
-    public ulong? Incarnation => _welcome?.Incarnation;
-
-    /// <summary>Whether it is in the middle of nothing, so that another partial may be sent.</summary>
-    public bool MaySend => _queue is not null && !_isOver;
+    /// <summary>Whether partials may be sent.</summary>
+    public bool MaySend => _reader is { IsReady: true } && !_isOver;
 
     private WorkerSlot Slot => worker.Slot;
 
@@ -78,29 +69,63 @@ internal sealed class SimulatedAttachment(World world, SimulatedWorker worker, L
         }
         else if (message.KindCase == CoordinatorMessage.KindOneofCase.RunEnded)
         {
-            SayGoodbye("the run has ended", ExitCodeOf(message.RunEnded));
+            SayGoodbye("the run has ended", WelcomeRules.Ended(message.RunEnded).Outcome!.ExitCode);
         }
-        else if (Take(message) is { } broken)
+        else if (_reader!.Take(message) is { } broken)
         {
-            world.Violate($"{Slot.Name}: the coordinator broke the protocol: {broken}");
+            // What a flipped bit explains ends the attachment; anything else is the coordinator's fault.
+            if (world.Coverage[FaultKind.BitFlipDown] == 0)
+            {
+                world.Violate($"{Slot.Name}: the coordinator broke the protocol: {broken}");
+            }
+
+            End(null);
         }
     }
 
-    /// <summary>(6.2) Leaves in order.</summary>
+    /// <summary>(6.2) Leaves in order, when the lease being computed is done.</summary>
     public void Leave()
     {
-        if (_queue?.Stop() is { } unbegun)
-        {
-            Return(unbegun.Id, ReturnReason.Stopping);
-        }
-
-        if (!_isComputing)
+        _computation?.Stop();
+        if (_computation is not { IsComputing: true } && !_isOver)
         {
             SayGoodbye("asked to stop", WorkerOutcome.Done);
         }
     }
 
+    /// <summary>(4.1) Sends what was computed, and keeps it for a network that brings it again.</summary>
+    public void Deliver(IReadOnlyList<SentPartial> partials)
+    {
+        foreach (var partial in partials)
+        {
+            Slot.Sent.Add(partial);
+            Send(partial);
+        }
+
+        if (Slot.Sent.Count > KeptPartials)
+        {
+            Slot.Sent.RemoveRange(0, Slot.Sent.Count - KeptPartials);
+        }
+    }
+
+    /// <summary>Sends a partial, perhaps again.</summary>
+    public void Send(SentPartial partial)
+    {
+        foreach (var message in partial.Messages)
+        {
+            link.SendUp(message);
+        }
+    }
+
+    /// <summary>(4.4)</summary>
+    public void Return(long leaseId, ReturnReason reason)
+    {
+        world.Took(RecoveryBranch.LeaseReturned);
+        link.SendUp(new WorkerMessage { LeaseReturned = new LeaseReturned { LeaseId = (ulong)leaseId, Reason = reason } });
+    }
+
     /// <summary>The attachment is over.</summary>
+    /// <param name="exitCode">What the worker ends with; null to attach again.</param>
     public void End(int? exitCode)
     {
         if (!_isOver)
@@ -115,12 +140,23 @@ internal sealed class SimulatedAttachment(World world, SimulatedWorker worker, L
     public void Dispose()
     {
         _isOver = true;
-        _receiving?.Dispose();
-        _queue?.Dispose();
+        _reader?.Dispose();
+        _computation?.Dispose();
     }
 
-    private static int ExitCodeOf(RunEnded ended) =>
-        ended.Outcome is RunOutcome.Completed or RunOutcome.Stopped ? WorkerOutcome.Done : WorkerOutcome.Failed;
+    Dataset? IDatasetSource.Find(DatasetSpec spec) => Slot.HasDataset ? Scenario.Data : null;
+
+    Dataset? IDatasetSource.Receive(DatasetSpec spec, ReadOnlySpan<byte> bytes)
+    {
+        if (DatasetBytes.Read(bytes, spec) is not { } dataset)
+        {
+            return null;
+        }
+
+        world.Took(RecoveryBranch.DatasetSent);
+        Slot.HasDataset = true;
+        return dataset;
+    }
 
     private void SayGoodbye(string reason, int exitCode)
     {
@@ -129,223 +165,28 @@ internal sealed class SimulatedAttachment(World world, SimulatedWorker worker, L
     }
 
     /// <summary>(1.2), (1.3)</summary>
-    private void TakeAnswer(CoordinatorMessage message)
+    private void TakeAnswer(CoordinatorMessage answer)
     {
-        switch (message.KindCase)
+        if (WelcomeRules.Judge(answer, out var spec) is { } end)
         {
-            case CoordinatorMessage.KindOneofCase.Welcome:
-                _welcome = message.Welcome;
-                _spec = SpecJson.ReadRun(_welcome.RunSpecJson, "the coordinator's run");
-                worker.Welcomed();
-                _answered = world.Time.Now;
-                Beat();
-                if (Slot.HasDataset)
-                {
-                    BeReady();
-                }
-                else
-                {
-                    // (2.1)
-                    link.SendUp(new WorkerMessage { DatasetRequest = new DatasetRequest { Digest = _spec.Dataset.Digest } });
-                }
-
-                break;
-            case CoordinatorMessage.KindOneofCase.Refused:
-                world.Trace.Add($"{Slot.Name} is refused: {message.Refused.Reason}");
-                End(message.Refused.Transient ? null : WorkerOutcome.Refused);
-                break;
-            case CoordinatorMessage.KindOneofCase.RunEnded:
-                SayGoodbye("the run has ended", ExitCodeOf(message.RunEnded));
-                break;
-            default:
-                world.Violate($"{Slot.Name}: the coordinator's first message was {message.KindCase}");
-                break;
-        }
-    }
-
-    /// <summary>(2.3)</summary>
-    private void BeReady()
-    {
-        _queue = new LeaseQueue(_spec!.Model.ParameterLayout().Length);
-        link.SendUp(new WorkerMessage { Ready = new Ready() });
-        if (worker.IsLeaving)
-        {
-            Leave();
-        }
-    }
-
-    private string? Take(CoordinatorMessage message)
-    {
-        switch (message.KindCase)
-        {
-            case CoordinatorMessage.KindOneofCase.Dataset when _queue is null && _dataset is null:
-                _dataset = new byte[message.Dataset.LengthBytes];
-                _chunks.Begin(_dataset);
-                return null;
-            case CoordinatorMessage.KindOneofCase.Parameters when _queue is not null:
-                return Announce(message.Parameters);
-            case CoordinatorMessage.KindOneofCase.Chunk:
-                return _chunks.Accept(message.Chunk.Data.Span) switch
-                {
-                    ChunkStatus.Incomplete => null,
-                    ChunkStatus.Complete => _queue is null ? CompleteDataset() : CompleteParameters(),
-                    var refused => $"a chunk of {message.Chunk.Data.Length} bytes is {refused}",
-                };
-            case CoordinatorMessage.KindOneofCase.Lease when _queue is not null:
-                return TakeLease(message.Lease);
-            case CoordinatorMessage.KindOneofCase.Revoked when _queue is not null:
-                // (3.3)
-                _queue.Revoke((long)message.Revoked.LeaseId);
-                return null;
-            case CoordinatorMessage.KindOneofCase.Answer:
-                return null;
-            default:
-                return $"{message.KindCase} came out of turn";
-        }
-    }
-
-    /// <summary>(2.2)</summary>
-    private string? CompleteDataset()
-    {
-        if (DatasetBytes.Read(_dataset, _spec!.Dataset) is null)
-        {
-            // As the product: the attachment ends, and the next one asks again.
-            End(null);
-            return null;
-        }
-
-        world.Took(RecoveryBranch.DatasetSent);
-        Slot.HasDataset = true;
-        BeReady();
-        return null;
-    }
-
-    /// <summary>(3.1)</summary>
-    private string? Announce(ParametersHeader header)
-    {
-        if (header.Incarnation != _welcome!.Incarnation)
-        {
-            return $"it announced parameters of incarnation {header.Incarnation}; it is {_welcome.Incarnation}";
-        }
-
-        _chunks.Abandon();
-        _header = header;
-        _receiving ??= _queue!.RentBuffer();
-        _chunks.Begin(TensorBytes.Of(_receiving));
-        return null;
-    }
-
-    private string? CompleteParameters()
-    {
-        var buffer = _receiving!;
-        _receiving = null;
-        if (world.Mutation == Mutation.NoChecksums || Checksum.Of(TensorBytes.Of(buffer).Span).Equals(_header.Checksum))
-        {
-            _queue!.Use((long)_header.Version, buffer);
-        }
-        else
-        {
-            _queue!.GiveBack(buffer);
-        }
-
-        return null;
-    }
-
-    /// <summary>(3.2)</summary>
-    private string? TakeLease(LeaseGranted granted)
-    {
-        if (Rounds.FromWire(granted.Kind, granted.Version, _spec!) is not { } round
-            || granted.ShardCount != (uint)round.ShardCount
-            || Rounds.Range(granted.FirstShard, granted.EndShard, round.ShardCount) is not { } range)
-        {
-            return $"lease {granted.LeaseId} is of nothing that the run has";
-        }
-
-        if (Slot.LeasesToDieOf > 0)
-        {
-            Slot.LeasesToDieOf--;
-            world.Struck(FaultKind.WorkerCrashLoop, Slot);
-            worker.Die(withMachine: false);
-            return null;
-        }
-
-        var lease = new Lease((long)granted.LeaseId, (int)_welcome!.WorkerId, round, range);
-        if (!_queue!.Take(lease))
-        {
-            Return(lease.Id, ReturnReason.Stopping);
-        }
-
-        if (!_isComputing)
-        {
-            BeginNext();
-        }
-
-        return null;
-    }
-
-    private void BeginNext()
-    {
-        while (_queue!.Begin() is { } lease)
-        {
-            if (_queue.TakeParameters(lease.Round.Version, out _) || (world.Mutation == Mutation.StaleParameters && _queue.InUse is not null))
-            {
-                _isComputing = true;
-                worker.After(world.Dice.Milliseconds(10, 50) * lease.Range.Count * Slot.SlowFactor, () => Complete(lease));
-                return;
-            }
-
-            Return(lease.Id, ReturnReason.Parameters);
-        }
-    }
-
-    private void Complete(Lease lease)
-    {
-        if (_isOver)
-        {
+            world.Trace.Add($"{Slot.Name} is not welcome: {end.Reason}");
+            End(end.Outcome?.ExitCode);
             return;
         }
 
-        _isComputing = false;
-        if (!_queue!.IsRevoked)
+        _welcome = answer.Welcome;
+        worker.Welcomed();
+        _heartbeat = new HeartbeatRules(TimeSpan.FromMilliseconds(_welcome.DeadTimeMilliseconds), world.Time.Now);
+        Beat();
+        _reader = new CoordinatorReader(
+            spec!, _welcome, this, link.SendUp, _ => _computation = new SimulatedComputation(world, worker, _welcome, spec!, this), NullLogger.Instance);
+        if (_reader.FindOrAsk() is { } dataset)
         {
-            foreach (var sent in world.Laboratory.Compute(_spec!, lease, _queue.InUse!, _welcome!.Incarnation, Slot))
-            {
-                Slot.Sent.Add(sent);
-                Send(sent);
-            }
-
-            if (Slot.Sent.Count > KeptPartials)
-            {
-                Slot.Sent.RemoveRange(0, Slot.Sent.Count - KeptPartials);
-            }
-        }
-
-        if (worker.IsLeaving)
-        {
-            SayGoodbye("asked to stop", WorkerOutcome.Done);
-        }
-        else
-        {
-            BeginNext();
+            _reader.BeReady(dataset);
         }
     }
 
-    /// <summary>(4.1)</summary>
-    internal void Send(SentPartial sent)
-    {
-        foreach (var message in sent.Messages)
-        {
-            link.SendUp(message);
-        }
-    }
-
-    private void Return(long leaseId, ReturnReason reason)
-    {
-        world.Took(RecoveryBranch.LeaseReturned);
-        link.SendUp(new WorkerMessage { LeaseReturned = new LeaseReturned { LeaseId = (ulong)leaseId, Reason = reason } });
-    }
-
-    /// <summary>(5.2)</summary>
+    /// <summary>(5.2) One sign of life, and after its answer or its deadline the next.</summary>
     private void Beat()
     {
         if (_isOver)
@@ -354,44 +195,29 @@ internal sealed class SimulatedAttachment(World world, SimulatedWorker worker, L
         }
 
         var began = world.Time.Now;
-        var deadTime = TimeSpan.FromMilliseconds(_welcome!.DeadTimeMilliseconds);
-        var interval = TimeSpan.FromMilliseconds(_welcome.HeartbeatIntervalMilliseconds);
-        var isAnswered = false;
-        world.Heartbeat(link, new HeartbeatRequest { Incarnation = _welcome.Incarnation, WorkerId = _welcome.WorkerId }, reply =>
+        var next = began + TimeSpan.FromMilliseconds(_welcome.HeartbeatIntervalMilliseconds);
+        var isOver = false;
+        world.Heartbeat(link, new HeartbeatRequest { Incarnation = _welcome.Incarnation, WorkerId = _welcome.WorkerId }, reply => Conclude(
+            _heartbeat!.Answered(reply.Known, world.Time.Now), RecoveryBranch.HeartbeatUnknown, next - world.Time.Now));
+        worker.After(TimeSpan.FromMilliseconds(_welcome.DeadTimeMilliseconds), () => Conclude(null, RecoveryBranch.HeartbeatSilent, TimeSpan.Zero, isLate: true));
+
+        void Conclude(string? why, RecoveryBranch branch, TimeSpan wait, bool isLate = false)
         {
-            if (_isOver || isAnswered || world.Time.Now - began > deadTime)
+            if (_isOver || isOver)
             {
                 return;
             }
 
-            isAnswered = true;
-            _answered = world.Time.Now;
-            if (!reply.Known)
+            isOver = true;
+            if ((isLate ? _heartbeat!.Unanswered(world.Time.Now) : why) is { } reason)
             {
-                world.Took(RecoveryBranch.HeartbeatUnknown);
+                world.Took(branch);
+                world.Trace.Add($"{Slot.Name} gives its coordinator up: {reason}");
                 End(null);
                 return;
             }
 
-            worker.After(began + interval > world.Time.Now ? began + interval - world.Time.Now : TimeSpan.Zero, Beat);
-        });
-        worker.After(deadTime, () =>
-        {
-            if (_isOver || isAnswered)
-            {
-                return;
-            }
-
-            isAnswered = true;
-            if (world.Time.Now - _answered > deadTime * SilentDeadTimes)
-            {
-                world.Took(RecoveryBranch.HeartbeatSilent);
-                End(null);
-            }
-            else
-            {
-                Beat();
-            }
-        });
+            worker.After(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, Beat);
+        }
     }
 }

@@ -73,12 +73,11 @@ internal sealed class SimulatedCoordinator : SimulatedProcess, IRunIntake, IRunR
         {
             _journal = RunJournal.OpenUnserved(
                 _disk, RunDirectory, new RunHolder(Host, 1, _world.Time.GetUtcNow()), new JournalOptions(Clock: () => _world.Time.Now), warning => _world.Trace.Add($"{_name}: {warning}"));
-            _journal.Saved = Saved;
+            _journal.Saved = SaveEnded;
             using var from = _journal.LoadNewest();
             var observer = new RunObserver(_world, this, _name);
             _conductor = new RunConductor(new ConductorSetup(
                 _world.Scenario.Spec, _world.Scenario.Options, _journal.Incarnation, from?.Snapshot, this, observer, observer, NullLogger.Instance, _world.Time));
-            _journal.Begin(_conductor.State);
         }
         catch (InvalidInputException e)
         {
@@ -184,6 +183,10 @@ internal sealed class SimulatedCoordinator : SimulatedProcess, IRunIntake, IRunR
     /// <summary>After so many more operations on the disk it dies in the middle of one.</summary>
     public void DieInDiskOperation(int operations) => _disk.OperationsToLive = operations;
 
+    Action<SaveResult>? IRunRecorder.Saved { get; set; }
+
+    void IRunRecorder.Begin(TrainingState state) => _journal!.Begin(state);
+
     void IRunRecorder.Count(long step, ShardRange node, int worker)
     {
         _world.Rules.Counted(this, step, node);
@@ -199,7 +202,7 @@ internal sealed class SimulatedCoordinator : SimulatedProcess, IRunIntake, IRunR
         After(_world.Disk.SaveTime * (0.5 + _world.Dice.Unit()), () => _journal.ServeWaiting());
     }
 
-    private void Saved(SaveResult result)
+    private void SaveEnded(SaveResult result)
     {
         if (!IsAlive)
         {

@@ -2,7 +2,6 @@ using System.Diagnostics.CodeAnalysis;
 using DistTrain.Core;
 using DistTrain.Core.Data;
 using DistTrain.Core.Formats;
-using DistTrain.Core.Tensors;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
 using DistTrain.Transport.Wire;
@@ -12,45 +11,34 @@ using Microsoft.Extensions.Logging;
 
 namespace DistTrain.Worker;
 
-/// <summary>How an attachment ended.</summary>
-/// <param name="Outcome">What the worker ends with; null if it should attach again.</param>
-/// <param name="Reason">For the log.</param>
-/// <param name="WasWelcome">Whether the coordinator had welcomed the worker.</param>
-internal sealed record AttachmentEnd(WorkerOutcome? Outcome, string Reason, bool WasWelcome);
-
 /// <summary>One call of Attach, from the hello to its end. Numbers in comments are steps of docs/protocol.md.</summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "What one call owns, RunAsync frees at its end.")]
 internal sealed class Attachment : IComputeListener
 {
-    private const int SilentDeadTimes = 10;
-
     private static readonly TimeSpan WelcomeDeadline = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan GoodbyeDeadline = TimeSpan.FromSeconds(2);
 
     private readonly Clients _clients;
     private readonly WorkerOptions _options;
     private readonly byte[] _knownAnswer;
-    private readonly DatasetCache _cache;
+    private readonly DatasetSource _datasets;
     private readonly ILogger _log;
     private readonly TimeProvider _time;
     private readonly Outgoing _outgoing = new();
-    private readonly ChunkReader _chunks = new();
     private readonly TaskCompletionSource<Exception> _computeFailed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Welcome _welcome = new();
     private RunSpec? _spec;
     private PartialPools? _pools;
     private ComputeThread? _compute;
-    private byte[]? _datasetBytes;
-    private AlignedBuffer<float>? _parametersBuffer;
-    private ParametersHeader _parametersHeader = new();
-    private bool _isReady;
+    private Task _reading = Task.CompletedTask;
+    private CoordinatorReader? _reader;
 
-    public Attachment(Clients clients, WorkerOptions options, byte[] knownAnswer, DatasetCache cache, ILogger log, TimeProvider time)
+    public Attachment(Clients clients, WorkerOptions options, byte[] knownAnswer, DatasetSource datasets, ILogger log, TimeProvider time)
     {
         _clients = clients;
         _options = options;
         _knownAnswer = knownAnswer;
-        _cache = cache;
+        _datasets = datasets;
         _log = log;
         _time = time;
     }
@@ -78,7 +66,7 @@ internal sealed class Attachment : IComputeListener
         catch (Exception e) when (e is RpcException or IOException or OperationCanceledException or InvalidOperationException or TimeoutException)
         {
             return stop.IsCancellationRequested
-                ? new AttachmentEnd(new WorkerOutcome(WorkerOutcome.Done, "asked to stop"), "asked to stop", _isReady)
+                ? AttachmentEnd.AskedToStop
                 : new AttachmentEnd(null, e is RpcException rpc ? rpc.Status.Detail : e.Message, _spec is not null);
         }
         finally
@@ -86,36 +74,35 @@ internal sealed class Attachment : IComputeListener
             _outgoing.Close();
             await abort.CancelAsync();
             await pump.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (_compute is { } compute)
-            {
-                // Off the I/O threads: it waits for the lease being computed.
-                await Task.Factory.StartNew(compute.Dispose, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            }
+            await FreeAsync(stop);
+        }
+    }
 
-            _parametersBuffer?.Dispose();
+    /// <summary>
+    /// Frees what the call owned once nobody uses it. Asked to stop, the worker does not wait for that: a lease may take longer than its host has
+    /// patience, and it has been left to others. The process is about to end; where it does not, the last user's end frees the rest.
+    /// </summary>
+    private async Task FreeAsync(CancellationToken stop)
+    {
+        await _reading.WaitAsync(stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_compute is { } compute)
+        {
+            compute.Stop();
+            await compute.Idle.WaitAsync(stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        if (_reading.IsCompleted && _compute is null or { Idle.IsCompleted: true })
+        {
+            _compute?.Dispose();
+            _reader?.Dispose();
             _pools?.Dispose();
         }
     }
 
-    void IComputeListener.Computed(Lease lease, Partial partial)
+    void IComputeListener.Computed(Lease lease, Partial partial, TimeSpan computeTime)
     {
         // (4.1)
-        var bytes = TensorBytes.Of(partial.Gradient);
-        var header = new PartialHeader
-        {
-            Incarnation = _welcome.Incarnation,
-            LeaseId = (ulong)lease.Id,
-            Kind = Rounds.ToWire(lease.Round.Kind),
-            Version = (ulong)lease.Round.Version,
-            ParametersVersion = (ulong)lease.Round.Version,
-            FirstShard = (uint)partial.Node.Start,
-            EndShard = (uint)partial.Node.End,
-            SampleCount = (uint)partial.SampleCount,
-            LossSum = partial.LossSum,
-            CorrectCount = (uint)partial.CorrectCount,
-            LengthBytes = (ulong)bytes.Length,
-        };
-        header.Checksum = Checksum.Of(header, bytes.Span);
+        var header = PartialHeaders.Of(_welcome.Incarnation, lease, partial, computeTime);
         _outgoing.SendPartial(header, partial, _pools!.For(lease.Round.Kind));
     }
 
@@ -137,7 +124,7 @@ internal sealed class Attachment : IComputeListener
         VectorBits = (uint)VectorWidth.Bits,
         Host = Environment.MachineName,
         ProcessId = (uint)Environment.ProcessId,
-        DatasetDigests = { _cache.Digests() },
+        DatasetDigests = { _datasets.Digests() },
         KnownAnswer = ByteString.CopyFrom(_knownAnswer),
     };
 
@@ -150,31 +137,13 @@ internal sealed class Attachment : IComputeListener
             return new AttachmentEnd(null, "the coordinator ended the call without an answer", false);
         }
 
-        switch (responses.Current.KindCase)
+        if (WelcomeRules.Judge(responses.Current, out _spec) is { } end)
         {
-            case CoordinatorMessage.KindOneofCase.Welcome:
-                break;
-            case CoordinatorMessage.KindOneofCase.Refused:
-                var refused = responses.Current.Refused;
-                var text = $"refused by the coordinator ({refused.Reason}): {refused.Text}";
-                return new AttachmentEnd(refused.Transient ? null : new WorkerOutcome(WorkerOutcome.Refused, text), text, false);
-            case CoordinatorMessage.KindOneofCase.RunEnded:
-                return Ended(responses.Current.RunEnded);
-            default:
-                return new AttachmentEnd(null, $"the coordinator's first message was {responses.Current.KindCase}", false);
+            return end;
         }
 
         _welcome = responses.Current.Welcome;
-        try
-        {
-            _spec = SpecJson.ReadRun(_welcome.RunSpecJson, "the coordinator's run");
-        }
-        catch (InvalidInputException e)
-        {
-            return new AttachmentEnd(new WorkerOutcome(WorkerOutcome.Refused, e.Message), e.Message, false);
-        }
-
-        Log.Welcome(_log, _welcome.WorkerId, _spec.Model.Name, _spec.Dataset.Name);
+        Log.Welcome(_log, _welcome.WorkerId, _spec!.Model.Name, _spec.Dataset.Name);
         return null;
     }
 
@@ -197,15 +166,14 @@ internal sealed class Attachment : IComputeListener
     {
         var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var registration = stop.Register(() => stopped.TrySetResult());
-        var heartbeat = HeartbeatAsync(abort.Token);
-        // Off this thread: looking for the dataset may take a second, in which the heart beats.
-        await Task.Run(PrepareDataset, stop);
-        var reading = ReadAsync(responses);
+        var heartbeat = Heartbeat.BeatAsync(_clients.Heartbeats, _welcome, _time, abort.Token);
+        var reading = PrepareAndReadAsync(responses, stop);
+        _reading = reading;
         var first = await Task.WhenAny(reading, heartbeat, pump, stopped.Task, _computeFailed.Task);
         if (first == stopped.Task)
         {
             await LeaveAsync("asked to stop", reading, pump);
-            return new AttachmentEnd(new WorkerOutcome(WorkerOutcome.Done, "asked to stop"), "asked to stop", true);
+            return AttachmentEnd.AskedToStop;
         }
 
         if (first == _computeFailed.Task)
@@ -236,9 +204,13 @@ internal sealed class Attachment : IComputeListener
         return end;
     }
 
-    /// <summary>(6.2) Finishes the current lease, says goodbye and lets the coordinator end the call; each with its deadline.</summary>
+    /// <summary>
+    /// (6.2) Finishes the current lease, says goodbye and lets the coordinator end the call; each with its deadline. What computing leaves of its time
+    /// is for sending: a goodbye behind a gradient on a narrow link would else be cut off, and the worker be lost instead of gone.
+    /// </summary>
     private async Task LeaveAsync(string reason, Task reading, Task pump)
     {
+        var began = _time.GetTimestamp();
         try
         {
             if (_compute is { } compute)
@@ -254,9 +226,11 @@ internal sealed class Attachment : IComputeListener
 
         _outgoing.Send(new WorkerMessage { Goodbye = new Goodbye { Reason = reason } });
         _outgoing.Close();
+        var unused = _options.FinishTimeout - _time.GetElapsedTime(began);
         try
         {
-            await Task.WhenAll(pump, reading).WaitAsync(GoodbyeDeadline, _time);
+            await pump.WaitAsync(unused > GoodbyeDeadline ? unused : GoodbyeDeadline, _time);
+            await reading.WaitAsync(GoodbyeDeadline, _time);
         }
         catch (Exception e) when (e is TimeoutException or RpcException or IOException or OperationCanceledException or InvalidOperationException)
         {
@@ -264,210 +238,46 @@ internal sealed class Attachment : IComputeListener
         }
     }
 
-    /// <summary>(5.2) Sends signs of life until the coordinator no longer answers or knows this worker.</summary>
-    private async Task<string> HeartbeatAsync(CancellationToken cancellation)
-    {
-        var deadTime = TimeSpan.FromMilliseconds(Math.Max(1, _welcome.DeadTimeMilliseconds));
-        var request = new HeartbeatRequest { Incarnation = _welcome.Incarnation, WorkerId = _welcome.WorkerId };
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(Math.Max(1, _welcome.HeartbeatIntervalMilliseconds)), _time);
-        var answered = _time.GetTimestamp();
-        do
-        {
-            try
-            {
-                using var deadline = new CancellationTokenSource(deadTime, _time);
-                using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellation);
-                var reply = await _clients.Heartbeats.HeartbeatAsync(request, cancellationToken: either.Token);
-                answered = _time.GetTimestamp();
-                if (!reply.Known)
-                {
-                    return "the coordinator does not know this worker any more";
-                }
-            }
-            catch (Exception e) when (e is RpcException or OperationCanceledException && !cancellation.IsCancellationRequested)
-            {
-                if (_time.GetElapsedTime(answered) > deadTime * SilentDeadTimes)
-                {
-                    return $"the coordinator has not answered for {_time.GetElapsedTime(answered).TotalSeconds:0} s";
-                }
-            }
-        }
-        while (await timer.WaitForNextTickAsync(cancellation));
-        return "cancelled";
-    }
-
-    /// <summary>(2.1) Finds the dataset here, or asks for it.</summary>
-    private void PrepareDataset()
-    {
-        var spec = _spec!.Dataset;
-        var dataset = _options.FindDataset?.Invoke(spec);
-        if (dataset is not null && dataset.Digest != spec.Digest)
-        {
-            Log.OtherDataset(_log, dataset.Name, dataset.Digest, spec.Digest);
-            dataset = null;
-        }
-
-        dataset ??= _cache.Read(spec);
-        if (dataset is not null)
-        {
-            BeReady(dataset);
-            return;
-        }
-
-        Log.AskingForDataset(_log, spec.Name, DatasetBytes.Length(spec));
-        _outgoing.Send(new WorkerMessage { DatasetRequest = new DatasetRequest { Digest = spec.Digest } });
-    }
-
-    /// <summary>(2.3)</summary>
-    private void BeReady(Dataset dataset)
+    private ComputeThread Begin(Dataset dataset)
     {
         _pools = new PartialPools(_spec!.Model.ParameterLayout().Length);
-        _compute = new ComputeThread(_spec, dataset, _options.Threads, _pools, this);
-        _isReady = true;
-        _outgoing.Send(new WorkerMessage { Ready = new Ready() });
+        return _compute = new ComputeThread(_spec, dataset, _options.Threads, _pools, this, _time);
     }
 
-    private async Task<AttachmentEnd> ReadAsync(IAsyncStreamReader<CoordinatorMessage> responses)
+    private async Task<AttachmentEnd> PrepareAndReadAsync(IAsyncStreamReader<CoordinatorMessage> responses, CancellationToken stop)
+    {
+        var reader = _reader = new CoordinatorReader(_spec!, _welcome, _datasets, _outgoing.Send, Begin, _log);
+        // Off this thread: looking for the dataset may take a second, in which the heart beats and a wish to stop is heard.
+        var dataset = await Task.Run(reader.FindOrAsk, CancellationToken.None);
+        if (stop.IsCancellationRequested)
+        {
+            return AttachmentEnd.AskedToStop;
+        }
+
+        if (dataset is not null)
+        {
+            reader.BeReady(dataset);
+        }
+
+        return await ReadAsync(reader, responses);
+    }
+
+    private static async Task<AttachmentEnd> ReadAsync(CoordinatorReader reader, IAsyncStreamReader<CoordinatorMessage> responses)
     {
         while (await responses.MoveNext())
         {
             var message = responses.Current;
             if (message.KindCase == CoordinatorMessage.KindOneofCase.RunEnded)
             {
-                return Ended(message.RunEnded);
+                return WelcomeRules.Ended(message.RunEnded);
             }
 
-            if (Take(message) is { } broken)
+            if (reader.Take(message) is { } broken)
             {
                 return new AttachmentEnd(null, $"the coordinator broke the protocol: {broken}", true);
             }
         }
 
         return new AttachmentEnd(null, "the coordinator ended the call", true);
-    }
-
-    private static AttachmentEnd Ended(RunEnded ended)
-    {
-        var reason = ended.Outcome == RunOutcome.Completed ? "the run is complete" : $"the run ended: {ended.Reason}";
-        var exitCode = ended.Outcome is RunOutcome.Completed or RunOutcome.Stopped ? WorkerOutcome.Done : WorkerOutcome.Failed;
-        return new AttachmentEnd(new WorkerOutcome(exitCode, reason), reason, true);
-    }
-
-    /// <summary>Takes one message.</summary>
-    /// <returns>What is wrong with it; null if nothing is.</returns>
-    private string? Take(CoordinatorMessage message)
-    {
-        switch (message.KindCase)
-        {
-            case CoordinatorMessage.KindOneofCase.Dataset when !_isReady && _datasetBytes is null:
-                return AnnounceDataset(message.Dataset);
-            case CoordinatorMessage.KindOneofCase.Parameters when _isReady:
-                return AnnounceParameters(message.Parameters);
-            case CoordinatorMessage.KindOneofCase.Chunk:
-                return _chunks.Accept(message.Chunk.Data.Span) switch
-                {
-                    ChunkStatus.Incomplete => null,
-                    ChunkStatus.Complete => _isReady ? CompleteParameters() : CompleteDataset(),
-                    var refused => $"a chunk of {message.Chunk.Data.Length} bytes is {refused}",
-                };
-            case CoordinatorMessage.KindOneofCase.Lease when _isReady:
-                return TakeLease(message.Lease);
-            case CoordinatorMessage.KindOneofCase.Revoked when _isReady:
-                // (3.3)
-                _compute!.Revoke((long)message.Revoked.LeaseId);
-                return null;
-            case CoordinatorMessage.KindOneofCase.Answer:
-                // (4.3)
-                if (message.Answer.Verdict != Verdict.Counted)
-                {
-                    Log.NotCounted(_log, message.Answer.FirstShard, message.Answer.EndShard, message.Answer.Verdict);
-                }
-
-                return null;
-            default:
-                return $"{message.KindCase} came out of turn";
-        }
-    }
-
-    /// <summary>(2.2)</summary>
-    private string? AnnounceDataset(DatasetHeader header)
-    {
-        var spec = _spec!.Dataset;
-        var length = DatasetBytes.Length(spec);
-        if (header.Digest != spec.Digest || header.LengthBytes != (ulong)length || length > Array.MaxLength)
-        {
-            return $"it announced a dataset of {header.LengthBytes} bytes with digest {header.Digest}; the run's has {length} and {spec.Digest}";
-        }
-
-        _datasetBytes = GC.AllocateUninitializedArray<byte>((int)length);
-        _chunks.Begin(_datasetBytes);
-        return null;
-    }
-
-    private string? CompleteDataset()
-    {
-        var bytes = _datasetBytes!;
-        _datasetBytes = null;
-        if (DatasetBytes.Read(bytes, _spec!.Dataset) is not { } dataset)
-        {
-            return "the dataset came damaged";
-        }
-
-        _cache.Write(_spec.Dataset.Digest, bytes);
-        BeReady(dataset);
-        return null;
-    }
-
-    /// <summary>(3.1) A tensor half received is given up for a newer one.</summary>
-    private string? AnnounceParameters(ParametersHeader header)
-    {
-        var expected = (ulong)_pools!.Training.GradientLength * sizeof(float);
-        if (header.LengthBytes != expected || header.Checksum.Length != Checksum.SizeBytes)
-        {
-            return $"it announced parameters of {header.LengthBytes} bytes with a checksum of {header.Checksum.Length}; the model has {expected} and {Checksum.SizeBytes}";
-        }
-
-        if (header.Incarnation != _welcome.Incarnation)
-        {
-            return $"it announced parameters of incarnation {header.Incarnation}; it is {_welcome.Incarnation}";
-        }
-
-        _chunks.Abandon();
-        _parametersHeader = header;
-        _parametersBuffer ??= _compute!.RentBuffer();
-        _chunks.Begin(TensorBytes.Of(_parametersBuffer));
-        return null;
-    }
-
-    private string? CompleteParameters()
-    {
-        var buffer = _parametersBuffer!;
-        _parametersBuffer = null;
-        if (Checksum.Of(TensorBytes.Of(buffer).Span).Equals(_parametersHeader.Checksum))
-        {
-            _compute!.Use((long)_parametersHeader.Version, buffer);
-        }
-        else
-        {
-            // The lease that follows finds no parameters of its version and goes back (4.4).
-            Log.ParametersDamaged(_log, _parametersHeader.Version);
-            _compute!.GiveBack(buffer);
-        }
-
-        return null;
-    }
-
-    /// <summary>(3.2)</summary>
-    private string? TakeLease(LeaseGranted lease)
-    {
-        if (Rounds.FromWire(lease.Kind, lease.Version, _spec!) is not { } round
-            || lease.ShardCount != (uint)round.ShardCount
-            || Rounds.Range(lease.FirstShard, lease.EndShard, round.ShardCount) is not { } range)
-        {
-            return $"lease {lease.LeaseId} is of shards [{lease.FirstShard}, {lease.EndShard}) of {lease.ShardCount} of {lease.Kind} {lease.Version}, which the run does not have";
-        }
-
-        _compute!.Take(new Lease((long)lease.LeaseId, (int)_welcome.WorkerId, round, range));
-        return null;
     }
 }

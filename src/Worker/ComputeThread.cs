@@ -11,7 +11,10 @@ namespace DistTrain.Worker;
 internal interface IComputeListener
 {
     /// <summary>A partial is computed; it belongs to the listener, who returns it to the pool.</summary>
-    void Computed(Lease lease, Partial partial);
+    /// <param name="lease">What it is of.</param>
+    /// <param name="partial">The sums.</param>
+    /// <param name="computeTime">How long the lease was computed.</param>
+    void Computed(Lease lease, Partial partial, TimeSpan computeTime);
 
     /// <summary>A lease cannot be computed.</summary>
     void Returned(long leaseId, ReturnReason reason);
@@ -23,12 +26,13 @@ internal interface IComputeListener
 /// <summary>
 /// The thread that computes leases, apart from all I/O. What it computes next is the <see cref="LeaseQueue"/>'s decision.
 /// </summary>
-internal sealed unsafe class ComputeThread : IDisposable
+internal sealed unsafe class ComputeThread : IComputation, IDisposable
 {
     private readonly object _gate = new();
     private readonly RunSpec _spec;
     private readonly Dataset _dataset;
     private readonly IComputeListener _listener;
+    private readonly TimeProvider _time;
     private readonly ShardComputation _computation;
     private readonly LeaseQueue _queue;
     private readonly List<Partial> _partials = [];
@@ -38,11 +42,12 @@ internal sealed unsafe class ComputeThread : IDisposable
     private long _epochOfOrder = -1;
 
     /// <summary>Starts the thread.</summary>
-    public ComputeThread(RunSpec spec, Dataset dataset, int threads, PartialPools pools, IComputeListener listener)
+    public ComputeThread(RunSpec spec, Dataset dataset, int threads, PartialPools pools, IComputeListener listener, TimeProvider time)
     {
         _spec = spec;
         _dataset = dataset;
         _listener = listener;
+        _time = time;
         _queue = new LeaseQueue(spec.Model.ParameterLayout().Length);
         _computation = new ShardComputation(spec.Model, VectorKernels.Best, threads, pools);
         _order = new int[dataset.Train.Count];
@@ -53,7 +58,7 @@ internal sealed unsafe class ComputeThread : IDisposable
     /// <summary>Completes when the thread has ended, after <see cref="Stop"/> and the lease it was computing.</summary>
     public Task Idle => _idle.Task;
 
-    /// <inheritdoc cref="LeaseQueue.RentBuffer"/>
+    /// <inheritdoc/>
     public AlignedBuffer<float> RentBuffer()
     {
         lock (_gate)
@@ -62,7 +67,7 @@ internal sealed unsafe class ComputeThread : IDisposable
         }
     }
 
-    /// <inheritdoc cref="LeaseQueue.GiveBack"/>
+    /// <inheritdoc/>
     public void GiveBack(AlignedBuffer<float> buffer)
     {
         lock (_gate)
@@ -71,7 +76,7 @@ internal sealed unsafe class ComputeThread : IDisposable
         }
     }
 
-    /// <inheritdoc cref="LeaseQueue.Use"/>
+    /// <inheritdoc/>
     public void Use(long version, AlignedBuffer<float> buffer)
     {
         lock (_gate)
@@ -80,7 +85,7 @@ internal sealed unsafe class ComputeThread : IDisposable
         }
     }
 
-    /// <summary>Takes a lease; one that has not begun is replaced, since the coordinator has revoked it. After <see cref="Stop"/> it is returned.</summary>
+    /// <inheritdoc/>
     public void Take(Lease lease)
     {
         lock (_gate)
@@ -95,7 +100,7 @@ internal sealed unsafe class ComputeThread : IDisposable
         _listener.Returned(lease.Id, ReturnReason.Stopping);
     }
 
-    /// <inheritdoc cref="LeaseQueue.Revoke"/>
+    /// <inheritdoc/>
     public void Revoke(long leaseId)
     {
         lock (_gate)
@@ -186,6 +191,7 @@ internal sealed unsafe class ComputeThread : IDisposable
 
     private void Compute(Lease lease)
     {
+        var began = _time.GetTimestamp();
         if (lease.Round.Kind == RoundKind.Training)
         {
             var batch = Sampler.Batch(lease.Round.Version, _spec.Dataset.TrainCount, _spec.BatchSize);
@@ -202,6 +208,7 @@ internal sealed unsafe class ComputeThread : IDisposable
             _computation.Evaluate(_dataset.Test, lease.Round.ShardCount, lease.Range, _partials);
         }
 
+        var computeTime = _time.GetElapsedTime(began);
         bool isRevoked;
         lock (_gate)
         {
@@ -216,7 +223,7 @@ internal sealed unsafe class ComputeThread : IDisposable
             }
             else
             {
-                _listener.Computed(lease, partial);
+                _listener.Computed(lease, partial, computeTime);
             }
         }
 

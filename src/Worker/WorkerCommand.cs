@@ -14,6 +14,9 @@ namespace DistTrain.Worker;
 /// <summary>The worker's command line, of <c>disttrain worker</c> and of <c>disttrain-worker</c>.</summary>
 public static class WorkerCommand
 {
+    /// <summary>More than saying goodbye takes at most, so that the host's own deadline never turns leaving into failure.</summary>
+    private static readonly TimeSpan GoodbyeTime = TimeSpan.FromSeconds(10);
+
     private const string Template = "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj}{NewLine}{Exception}";
 
     /// <summary>The verb <c>worker</c>.</summary>
@@ -78,7 +81,7 @@ public static class WorkerCommand
         builder.Services.AddSerilog(serilog => serilog
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
             .WriteTo.Console(outputTemplate: Template, formatProvider: CultureInfo.InvariantCulture, standardErrorFromLevel: LogEventLevel.Verbose));
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.FinishTimeout * 2);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.FinishTimeout + GoodbyeTime);
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton<WorkerService>();
         builder.Services.AddHostedService(services => services.GetRequiredService<WorkerService>());

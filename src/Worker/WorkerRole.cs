@@ -46,7 +46,7 @@ public static class WorkerRole
     private static async Task<WorkerOutcome> AttachAgainAndAgainAsync(
         WorkerOptions options, Uri address, byte[] knownAnswer, ILogger log, TimeProvider time, CancellationToken stop)
     {
-        var cache = new DatasetCache(options.CacheDirectory, log);
+        var datasets = new DatasetSource(options, new DatasetCache(options.CacheDirectory, log), log);
 #pragma warning disable CA5394 // Spreading reconnects needs no secrecy.
         var backoff = new Backoff(Random.Shared.NextDouble);
 #pragma warning restore CA5394
@@ -59,7 +59,7 @@ public static class WorkerRole
             while (true)
             {
                 stop.ThrowIfCancellationRequested();
-                var end = await new Attachment(clients, options, knownAnswer, cache, log, time).RunAsync(left, stop);
+                var end = await new Attachment(clients, options, knownAnswer, datasets, log, time).RunAsync(left, stop);
                 if (end.Outcome is { } outcome)
                 {
                     return outcome;

@@ -178,6 +178,64 @@ public sealed class NoHangTests
         Assert.Empty(cluster.Lost);
     }
 
+    /// <summary>Row P9: a lease that takes longer than anybody waits is left to others, and the worker is gone before its host loses patience.</summary>
+    [Fact]
+    public async Task Terminated_InALeaseThatDoesNotEnd_LeavesInOrderAllTheSame()
+    {
+        var spec = SmallRun.Spec(steps: 10);
+        await using var cluster = await TestCluster.StartAsync(spec, new CoordinatorOptions { WorkersToStart = 2, LeaseDeadline = Never });
+        using var stop = new CancellationTokenSource();
+        using var held = new HeldComputing();
+        cluster.StartLocalWorker();
+        var worker = cluster.StartLocalWorker(options => options with { FinishTimeout = Soon }, held, stop.Token);
+        await held.Begun.WaitAsync(TestCluster.Patience, TestContext.Current.CancellationToken);
+        await stop.CancelAsync();
+
+        Assert.Equal(0, (await worker.WaitAsync(TestCluster.Patience, TestContext.Current.CancellationToken)).ExitCode);
+        Assert.Equal(SmallRun.SingleProcessHash(spec), await cluster.FinalHashAsync());
+
+        Assert.Single(cluster.LeftInOrder, left => left.Reason == "asked to stop");
+        Assert.Empty(cluster.Lost);
+        Assert.NotEmpty(cluster.Reissued);
+    }
+
+    /// <summary>Row P9: asked to stop while it looks for the dataset, which may take as long as a slow disk or a download.</summary>
+    [Fact]
+    public async Task Terminated_WhileLookingForTheDataset_LeavesInOrder()
+    {
+        var spec = SmallRun.Spec(steps: 3);
+        await using var cluster = await TestCluster.StartAsync(spec, new CoordinatorOptions());
+        using var stop = new CancellationTokenSource();
+        using var gate = new ManualResetEventSlim();
+        var looking = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var worker = cluster.StartLocalWorker(
+            options => options with
+            {
+                FindDataset = _ =>
+                {
+                    looking.SetResult();
+                    gate.Wait();
+                    return SmallRun.Dataset;
+                },
+            },
+            TimeProvider.System,
+            stop.Token);
+        await looking.Task.WaitAsync(TestCluster.Patience, TestContext.Current.CancellationToken);
+        await stop.CancelAsync();
+        try
+        {
+            Assert.Equal(0, (await worker.WaitAsync(TestCluster.Patience, TestContext.Current.CancellationToken)).ExitCode);
+        }
+        finally
+        {
+            gate.Set();
+        }
+
+        cluster.StartLocalWorker();
+        Assert.Equal(SmallRun.SingleProcessHash(spec), await cluster.FinalHashAsync());
+        Assert.Contains(cluster.LogLines, line => line.Contains("worker 1", StringComparison.Ordinal) && line.Contains("asked to stop", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Terminated_WhileLookingForItsCoordinator_ExitsWithZero()
     {
@@ -188,5 +246,27 @@ public sealed class NoHangTests
         worker.Signal(WorkerProcess.SigTerm);
 
         Assert.Equal(0, await worker.ExitAsync(TimeSpan.FromSeconds(20)));
+    }
+
+    /// <summary>A clock that stops its worker's compute thread when it looks at the time, until this is disposed of.</summary>
+    private sealed class HeldComputing : TimeProvider, IDisposable
+    {
+        private readonly ManualResetEventSlim _gate = new();
+        private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Begun => _begun.Task;
+
+        public override long GetTimestamp()
+        {
+            if (Thread.CurrentThread.Name == "compute 0")
+            {
+                _begun.TrySetResult();
+                _gate.Wait();
+            }
+
+            return base.GetTimestamp();
+        }
+
+        public void Dispose() => _gate.Set();
     }
 }

@@ -77,9 +77,16 @@ internal sealed class TestCluster : IAsyncDisposable, ITrainingObserver, ICluste
     }
 
     /// <summary>A worker on a thread of this process, where a test needs an honest one beside a stub and no process to kill.</summary>
-    public void StartLocalWorker() => _local.Add(WorkerRole.RunAsync(
-        new WorkerOptions { Coordinator = Run.EndPoint.ToString(), CacheDirectory = Cache, FindDataset = _ => SmallRun.Dataset, ReconnectTimeout = TimeSpan.FromSeconds(1) },
-        NullLoggerFactory.Instance));
+    public void StartLocalWorker() => StartLocalWorker(options => options, TimeProvider.System, CancellationToken.None);
+
+    /// <summary>The same with other options, a clock of its own, and a way to ask it to stop.</summary>
+    public Task<WorkerOutcome> StartLocalWorker(Func<WorkerOptions, WorkerOptions> change, TimeProvider time, CancellationToken stop)
+    {
+        var options = new WorkerOptions { Coordinator = Run.EndPoint.ToString(), CacheDirectory = Cache, FindDataset = _ => SmallRun.Dataset, ReconnectTimeout = TimeSpan.FromSeconds(1) };
+        var worker = WorkerRole.RunAsync(change(options), NullLoggerFactory.Instance, time, stop);
+        _local.Add(worker);
+        return worker;
+    }
 
     /// <summary>Completes when the condition holds, looked at whenever something happens to a worker.</summary>
     public Task UntilAsync(Func<bool> condition)

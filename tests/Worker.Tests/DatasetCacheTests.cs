@@ -1,15 +1,14 @@
 using DistTrain.Core.Data;
 using DistTrain.Core.Training;
-using DistTrain.Transport;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DistTrain.Worker.Tests;
 
 public sealed class DatasetCacheTests : IDisposable
 {
-    private static readonly Dataset Dataset = new("small", Images(7), Images(4));
-    private static readonly DatasetSpec Spec = new("small", Dataset.Digest, TrainCount: 7, TestCount: 4, SampleSize: 6, ClassCount: 3);
-    private static readonly byte[] Bytes = [.. DatasetBytes.Write(Dataset).SelectMany(part => part.ToArray())];
+    private static readonly Dataset Dataset = SmallDataset.Dataset;
+    private static readonly DatasetSpec Spec = SmallDataset.Spec;
+    private static readonly byte[] Bytes = SmallDataset.Bytes;
 
     private readonly string _directory = Directory.CreateTempSubdirectory("disttrain-test-").FullName;
 
@@ -67,9 +66,6 @@ public sealed class DatasetCacheTests : IDisposable
         Assert.Null(cache.Read(Spec));
         Assert.Empty(cache.Digests());
     }
-
-    private static LabeledImages Images(int count) => new(
-        [.. Enumerable.Range(0, count * 6).Select(i => (byte)(i * 37))], [.. Enumerable.Range(0, count).Select(i => (byte)(i % 3))], height: 2, width: 3, channels: 1, classCount: 3);
 
     private DatasetCache Cache() => new(Path.Combine(_directory, "below"), NullLogger.Instance);
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using DistTrain.Cli.Runs;
 using DistTrain.Core.Data;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
@@ -21,6 +22,9 @@ public static class CommonOptions
 
     /// <summary>Seed of a run that names none.</summary>
     public const ulong DefaultSeed = 1;
+
+    /// <summary>Checkpoints that stay.</summary>
+    public const int DefaultKeepCheckpoints = 3;
 
     /// <summary>Port of a coordinator started by hand.</summary>
     public const int DefaultPort = 29500;
@@ -134,6 +138,21 @@ public static class CommonOptions
     /// <summary>--out</summary>
     public static readonly Setting<string> Out = Settings.Text(
         "--out", "DIR", "Run directory, new or empty. Default ./runs/<UTC time>-<spec hash>.");
+
+    /// <summary>--resume</summary>
+    public static readonly Setting<string> Resume = Settings.Text(
+        "--resume", "auto|PATH", "Go on: auto with the newest checkpoint in --out, or begin there; PATH is a run directory or one of its checkpoints.");
+
+    /// <summary>--checkpoint-every</summary>
+    public static readonly Setting<CheckpointRule> CheckpointEvery = new(
+        "--checkpoint-every", "N|Ss|off", "Save after every N steps, or every S seconds; at the end in any case. Default 30s.", CheckpointRule.Parse);
+
+    /// <summary>--keep-checkpoints</summary>
+    public static readonly Setting<int> KeepCheckpoints = Settings.Count(
+        "--keep-checkpoints", $"Newest checkpoints to keep, at least 1. Default {DefaultKeepCheckpoints}.", 1);
+
+    /// <summary>How a run is kept and gone on with.</summary>
+    public static readonly IReadOnlyList<Setting> OfCheckpoints = [Resume, CheckpointEvery, KeepCheckpoints];
 
     /// <summary>--config</summary>
     public static readonly Setting<string> Config = Settings.Text(

@@ -35,11 +35,11 @@ public sealed class WorkerProcesses : IAsyncDisposable
         ];
         for (var number = 1; number <= count; number++)
         {
-            var path = context.Directory.WorkerLogPath(number);
-            var log = new StreamWriter(path) { AutoFlush = true, NewLine = "\n" };
+            var path = context.Run.Directory.WorkerLogPath(number);
+            var log = new StreamWriter(path, append: true) { AutoFlush = true, NewLine = "\n" };
             var process = ChildProcess.Start(surroundings, arguments, Write, Write);
             _workers.Add((process, log));
-            context.Log.Information($"Started worker process {process.Id}; its messages are in {path}.");
+            context.Run.Log.Information($"Started worker process {process.Id}; its messages are in {path}.");
             _watches.Add(WatchAsync(process, path, context));
 
             void Write(string line)
@@ -70,7 +70,7 @@ public sealed class WorkerProcesses : IAsyncDisposable
         var code = await process.Exited.ConfigureAwait(false);
         // 128 + n is how a shell and this class say "killed by signal n".
         var how = code > 128 ? FormattableString.Invariant($"killed by signal {code - 128}") : FormattableString.Invariant($"exit code {code}");
-        context.Log.Information($"Worker process {process.Id} has ended: {how}.");
+        context.Run.Log.Information($"Worker process {process.Id} has ended: {how}.");
         if (!_isEnding)
         {
             context.Reporter.WorkerChanged("exited", $"process {process.Id}", process.Id, $"{how}; its messages are in {path}");

@@ -18,17 +18,25 @@ public static class ClusterTraining
     public static async Task<TrainingState> RunAsync(RunContext context, CoordinatorOptions options, int count, int threads, VerbCall call)
     {
         var surroundings = call.Surroundings;
-        using var loggers = context.Log.CreateFactory();
+        using var loggers = context.Run.Log.CreateFactory();
         var run = await CoordinatorRun.StartAsync(
-            context.Spec, context.Dataset, options, context.Reporter, new ClusterReporter(context.Reporter), loggers, surroundings.Time).ConfigureAwait(false);
+            context.Spec,
+            context.Dataset,
+            options with { CheckpointSteps = context.Checkpoints.Steps, CheckpointInterval = context.Checkpoints.Interval },
+            context.Reporter,
+            new ClusterReporter(context.Reporter),
+            loggers,
+            surroundings.Time,
+            new RunContinuation(context.Run.Journal.Incarnation, context.From, context.Run.Journal)).ConfigureAwait(false);
         await using var server = run.ConfigureAwait(false);
         var address = run.EndPoint.ToString();
+        context.Run.Announce(address);
         context.Reporter.Start(address);
-        context.Log.Information($"Workers can join: disttrain worker --coordinator {address}");
+        context.Run.Log.Information($"Workers can join: disttrain worker --coordinator {address}");
 
         var workers = new WorkerProcesses(context, surroundings, Reachable(run.EndPoint).ToString(), count, threads, options.StartTimeout, Remain);
         await using var processes = workers.ConfigureAwait(false);
-        await using var stopping = call.Stop.Token.Register(() => run.AbortAsync()).ConfigureAwait(false);
+        await using var stopping = call.Stop.Token.Register(() => run.ControlAsync(ControlVerb.Stop)).ConfigureAwait(false);
         return await run.Completion.ConfigureAwait(false);
 
         // Who has died will not join: the run begins with the others. With nobody left it waits for workers from elsewhere, as long as it may.
@@ -74,6 +82,9 @@ public static class ClusterTraining
 
         public void LeaseReissued(WorkerInfo to, Round round, ShardRange shards) => Tell(
             "reissued", to, FormattableString.Invariant($"took over shards {shards.Start} to {shards.End - 1} of {(round.Kind == RoundKind.Training ? "step" : "the evaluation after step")} {round.Version}"));
+
+        public void WorkerSlow(WorkerInfo worker, double ratio) =>
+            Tell("slow", worker, FormattableString.Invariant($"takes {ratio:0.0} times what the others take; it gets a smaller share"));
 
         public void Waiting(string message) => reporter.WorkerChanged("waiting", worker: null, processId: null, message);
 

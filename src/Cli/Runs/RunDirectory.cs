@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using DistTrain.Core;
+using DistTrain.Core.Checkpoints;
 using DistTrain.Core.Formats;
 using DistTrain.Core.Tensors;
 using DistTrain.Core.Training;
@@ -116,10 +117,13 @@ public sealed class RunDirectory
         ? new RunDirectory(path)
         : throw new InvalidInputException($"There is no run directory {path}. 'disttrain train' prints where it puts its runs.");
 
+    /// <summary>Whether a run was begun there, however far it came.</summary>
+    public static bool HoldsRun(string path) => File.Exists(new RunDirectory(path).MetricsPath);
+
     /// <summary>Takes back <see cref="Create"/> for a run that did not begin: its first files, and the directory if it was made for it.</summary>
     public void Discard()
     {
-        foreach (var path in (ReadOnlySpan<string>)[LogPath, MetricsPath, RunPath])
+        foreach (var path in (ReadOnlySpan<string>)[LogPath, MetricsPath, RunPath, .. RunJournal.FileNames.Select(name => Path.Combine(FullPath, name))])
         {
             File.Delete(path);
         }

@@ -12,6 +12,8 @@ namespace DistTrain.Cli.Runs;
 [JsonDerivedType(typeof(Progress), "progress")]
 [JsonDerivedType(typeof(EpochDone), "epoch")]
 [JsonDerivedType(typeof(WorkerChanged), "worker")]
+[JsonDerivedType(typeof(CheckpointDone), "checkpoint")]
+[JsonDerivedType(typeof(Stopped), "stopped")]
 [JsonDerivedType(typeof(Failed), "failed")]
 [JsonDerivedType(typeof(Completed), "completed")]
 public abstract record RunEvent
@@ -85,6 +87,20 @@ public sealed record EpochDone(
 /// <param name="Step">Steps done then.</param>
 /// <param name="ElapsedSeconds">Since the process began.</param>
 public sealed record WorkerChanged(string What, string? Worker, int? ProcessId, string? Reason, long Step, double ElapsedSeconds) : RunEvent;
+
+/// <summary>A checkpoint is durable, or could not be written.</summary>
+/// <param name="Step">The steps behind it.</param>
+/// <param name="Path">Where it lies; null if it could not be written.</param>
+/// <param name="Reason">Why it could not be written; null if it is durable.</param>
+/// <param name="Seconds">What it took, while the training went on.</param>
+/// <param name="ElapsedSeconds">Since the process began.</param>
+public sealed record CheckpointDone(long Step, string? Path, string? Reason, double Seconds, double ElapsedSeconds) : RunEvent;
+
+/// <summary>The run was asked to stop; it goes on from its checkpoint when it is started again.</summary>
+/// <param name="Step">The steps behind the checkpoint.</param>
+/// <param name="Run">The run directory.</param>
+/// <param name="ExitCode">Of the process.</param>
+public sealed record Stopped(long Step, string Run, int ExitCode) : RunEvent;
 
 /// <summary>The run, or the command, has ended without a result.</summary>
 /// <param name="Reason">What was wrong, where, and what to do.</param>

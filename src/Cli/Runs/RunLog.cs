@@ -43,6 +43,10 @@ public sealed class RunLog : IDisposable
     [System.Diagnostics.CodeAnalysis.SuppressMessage("Usage", "CA2254", Justification = "The message is a value of the template.")]
     public void Information(string message) => _logger.Information("{Message:l}", message);
 
+    /// <summary>One line that people should see.</summary>
+    [System.Diagnostics.CodeAnalysis.SuppressMessage("Usage", "CA2254", Justification = "The message is a value of the template.")]
+    public void Warning(string message) => _logger.Warning("{Message:l}", message);
+
     /// <summary>An error, with its stack if there is one to show, into the file; standard error gets the message by another way.</summary>
     public void Failure(Exception? e, string message) => _logger.ForContext(LineSink.AlreadyShown, true).Error(e, "{Message:l}", message);
 

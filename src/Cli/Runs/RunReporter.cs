@@ -1,4 +1,5 @@
 using DistTrain.Cli.Views;
+using DistTrain.Core.Checkpoints;
 using DistTrain.Core.Formats;
 using DistTrain.Core.Training;
 
@@ -18,6 +19,7 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     private readonly StreamWriter _metrics;
     private readonly int _workers;
     private readonly int? _threads;
+    private readonly long? _resumedFrom;
     private long _lastProgress;
     private long _lastMetrics;
     private (long Samples, TimeSpan Inside) _before;
@@ -32,11 +34,14 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     /// <param name="surroundings">For the clock.</param>
     /// <param name="workers">As asked for.</param>
     /// <param name="threads">Of each process; null if each worker decides for itself.</param>
-    public RunReporter(RunSpec spec, RunDirectory directory, IRunView view, Surroundings surroundings, int workers, int? threads)
+    /// <param name="resumedFrom">The steps behind the checkpoint that it goes on from; null if it begins at 0.</param>
+    public RunReporter(RunSpec spec, RunDirectory directory, IRunView view, Surroundings surroundings, int workers, int? threads, long? resumedFrom)
     {
         (_spec, _directory, _view, _surroundings, _workers, _threads) = (spec, directory, view, surroundings, workers, threads);
-        _meter = new ThroughputMeter(surroundings.Time, spec.TotalSteps);
-        _metrics = new StreamWriter(directory.MetricsPath) { AutoFlush = true, NewLine = "\n" };
+        _resumedFrom = resumedFrom;
+        _stepsDone = resumedFrom ?? 0;
+        _meter = new ThroughputMeter(surroundings.Time, spec.TotalSteps, _stepsDone);
+        _metrics = new StreamWriter(directory.MetricsPath, append: true) { AutoFlush = true, NewLine = "\n" };
     }
 
     /// <summary>Whether <see cref="Start"/> was called.</summary>
@@ -93,6 +98,13 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     public void WorkerChanged(string what, string? worker, int? processId, string? reason) =>
         Emit(new WorkerChanged(what, worker, processId, reason, Volatile.Read(ref _stepsDone), _surroundings.Elapsed.TotalSeconds));
 
+    /// <summary>A save has ended; any thread.</summary>
+    public void Saved(SaveResult result) => Emit(new CheckpointDone(
+        result.StepsDone, result.Path, result.Failure, result.Duration.TotalSeconds, _surroundings.Elapsed.TotalSeconds));
+
+    /// <summary>The run was stopped with a checkpoint.</summary>
+    public void Stop(long stepsDone, int exitCode) => Emit(new Stopped(stepsDone, _directory.FullPath, exitCode));
+
     /// <summary>The run has failed. The view is told by whoever decides the exit code.</summary>
     public void Fail(string reason, int exitCode)
     {
@@ -119,7 +131,7 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
         _threads,
         _spec.ShardCount,
         _spec.Seed,
-        ResumedFrom: null,
+        _resumedFrom,
         _spec.NumericsRevision,
         ParametersHash.Sha256(state.Parameters.Values)));
 

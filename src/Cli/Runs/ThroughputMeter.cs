@@ -6,12 +6,13 @@ namespace DistTrain.Cli.Runs;
 /// </summary>
 /// <param name="time">The clock.</param>
 /// <param name="totalSteps">Of the run.</param>
-public sealed class ThroughputMeter(TimeProvider time, long totalSteps)
+/// <param name="firstStep">The steps done when this process took the run up.</param>
+public sealed class ThroughputMeter(TimeProvider time, long totalSteps, long firstStep = 0)
 {
     private const int LongRun = 100;
     private const int StepsLeftOutOfALongRun = 50;
 
-    private readonly long _stepsLeftOut = totalSteps < LongRun ? 1 : StepsLeftOutOfALongRun;
+    private readonly long _stepsLeftOut = firstStep + (totalSteps - firstStep < LongRun ? 1 : StepsLeftOutOfALongRun);
     private long _lastStep;
     private bool _isMeasuring;
 

@@ -1,8 +1,11 @@
+using System.Text;
 using DistTrain.Cli.Options;
 using DistTrain.Cli.Verbs;
 using DistTrain.Cli.Views;
 using DistTrain.Core;
+using DistTrain.Core.Checkpoints;
 using DistTrain.Core.Data;
+using DistTrain.Core.Formats;
 using DistTrain.Core.Training;
 
 namespace DistTrain.Cli.Runs;
@@ -10,71 +13,173 @@ namespace DistTrain.Cli.Runs;
 /// <summary>What carries out a run needs.</summary>
 /// <param name="Spec">The run.</param>
 /// <param name="Dataset">Its data.</param>
-/// <param name="Directory">Its directory.</param>
+/// <param name="Run">Its directory, log and journal.</param>
+/// <param name="From">Where it goes on; null for step 0.</param>
+/// <param name="Checkpoints">When to save.</param>
 /// <param name="Reporter">Told what happens.</param>
-/// <param name="Log">The log.</param>
 /// <param name="DataDirectory">What --data says, as a full path; null if it says nothing.</param>
 public sealed record RunContext(
-    RunSpec Spec, Dataset Dataset, RunDirectory Directory, RunReporter Reporter, RunLog Log, string? DataDirectory);
+    RunSpec Spec, Dataset Dataset, OpenRun Run, TrainingSnapshot? From, CheckpointRule Checkpoints, RunReporter Reporter, string? DataDirectory);
 
 /// <summary>A run from its options to its files, whoever computes it.</summary>
-public static class TrainingRun
+public sealed class TrainingRun : IDisposable
 {
-    /// <summary>Checks the options, loads the data, makes the run directory, trains, and leaves the parameters there.</summary>
+    private readonly VerbCall _call;
+    private readonly RunOrigin _origin;
+    private readonly IRunView _view;
+    private OpenRun? _run;
+    private LoadedCheckpoint? _checkpoint;
+
+    private TrainingRun(VerbCall call)
+    {
+        _call = call;
+        _origin = RunOrigin.From(call.Values, call.Surroundings);
+        _view = CreateView(call.Values.Get(CommonOptions.Json, false), call.Surroundings);
+    }
+
+    /// <summary>Checks the options, loads the data, takes the run directory, trains, and leaves the parameters there.</summary>
     /// <param name="call">The verb's options.</param>
     /// <param name="workers">Processes that compute; 0 for this one.</param>
     /// <param name="threads">Of each; null if each worker decides for itself.</param>
     /// <param name="train">Carries out the run; the state it returns is disposed of here.</param>
     public static async Task<int> RunAsync(VerbCall call, int workers, int? threads, Func<RunContext, Task<TrainingState>> train)
     {
-        var (values, surroundings) = (call.Values, call.Surroundings);
-        var request = RunRequest.From(values, surroundings);
-        var path = values.FindText(CommonOptions.Out) is { } text ? surroundings.Resolve(text) : null;
-        if (path is not null)
-        {
-            RunDirectory.RequireUsable(path);
-        }
+        // Read before anything is done, so that a wrong value costs nothing.
+        call.Values.Get(CommonOptions.CheckpointEvery, CheckpointRule.Default);
+        using var run = new TrainingRun(call);
+        return await run.RunAsync(workers, threads, train).ConfigureAwait(false);
+    }
 
-        var loaded = await surroundings.Load(request.DatasetName, request.DataDirectory, call.Stop.Token).ConfigureAwait(false);
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _checkpoint?.Dispose();
+        _run?.Dispose();
+        _view.Dispose();
+    }
+
+    private async Task<int> RunAsync(int workers, int? threads, Func<RunContext, Task<TrainingState>> train)
+    {
+        var surroundings = _call.Surroundings;
+        var request = RunRequest.From(TakeUp(), surroundings);
+        var loaded = await surroundings.Load(request.DatasetName, request.DataDirectory, _call.Stop.Token).ConfigureAwait(false);
         var spec = request.ToSpec(loaded.Dataset);
-        var directory = path is null ? RunDirectory.CreateFree(RunDirectory.DefaultPath(spec, surroundings)) : RunDirectory.Create(path);
-        using var view = CreateView(values.Get(CommonOptions.Json, false), surroundings);
+        RequireSameRun(spec);
+        var isNew = _run is null;
+        _run ??= Open(_origin.Path is { } path ? RunDirectory.Create(path) : RunDirectory.CreateFree(RunDirectory.DefaultPath(spec, surroundings)));
+        _call.LogPath = _run.Directory.LogPath;
         var hasBegun = false;
         try
         {
-            return await RunIn(directory).ConfigureAwait(false);
-        }
-        catch (InvalidInputException) when (!hasBegun)
-        {
-            // Nothing has happened in it that anybody could miss, and the corrected command wants to use it.
-            directory.Discard();
-            throw;
-        }
-
-        async Task<int> RunIn(RunDirectory directory)
-        {
-            using var log = RunLog.Open(directory.LogPath, view.Warn);
-            using var reporter = new RunReporter(spec, directory, view, surroundings, workers, threads);
-            call.LogPath = directory.LogPath;
+            using var reporter = new RunReporter(spec, _run.Directory, _view, surroundings, workers, threads, _checkpoint?.Snapshot.StepsDone);
             try
             {
-                directory.WriteRun(spec, request.DataDirectory);
-                log.Information($"disttrain {ProductVersion.Text}. {loaded.Origin}");
-                using var state = await train(new RunContext(spec, loaded.Dataset, directory, reporter, log, request.DataDirectory)).ConfigureAwait(false);
-                directory.WriteParameters(state.Parameters);
-                reporter.Complete(state);
-                log.Information("The run is complete.");
-                return ExitCode.Done;
+                _run.Directory.WriteRun(spec, request.DataDirectory);
+                _run.Log.Information($"disttrain {ProductVersion.Text}. {loaded.Origin}");
+                return await TrainAsync(spec, loaded.Dataset, request.DataDirectory, reporter, train).ConfigureAwait(false);
             }
             catch (Exception e)
             {
                 hasBegun = reporter.HasStarted;
-                var failure = Failure.Of(e, call);
-                log.Failure(failure.IsForeseen ? null : e, failure.Reason);
-                reporter.Fail(failure.Reason, failure.ExitCode);
+                Report(e, reporter);
                 throw;
             }
         }
+        catch (InvalidInputException) when (isNew && !hasBegun)
+        {
+            // Nothing has happened in it that anybody could miss, and the corrected command wants to use it.
+            var directory = _run.Directory;
+            _run.Dispose();
+            _run = null;
+            directory.Discard();
+            throw;
+        }
+    }
+
+    private async Task<int> TrainAsync(
+        RunSpec spec, Dataset dataset, string? dataDirectory, RunReporter reporter, Func<RunContext, Task<TrainingState>> train)
+    {
+        var run = _run!;
+        if (_checkpoint is { } from)
+        {
+            run.Log.Information($"It goes on from {from.Path}, after step {from.Snapshot.StepsDone}.");
+        }
+
+        run.Journal.Saved += reporter.Saved;
+        try
+        {
+            using var state = await train(new RunContext(
+                spec, dataset, run, _checkpoint?.Snapshot, _call.Values.Get(CommonOptions.CheckpointEvery, CheckpointRule.Default), reporter, dataDirectory))
+                .ConfigureAwait(false);
+            run.Directory.WriteParameters(state.Parameters);
+            reporter.Complete(state);
+            run.Log.Information("The run is complete.");
+            return ExitCode.Done;
+        }
+        catch (RunStoppedException stopped)
+        {
+            reporter.Stop(stopped.StepsDone, ExitCode.Checkpointed);
+            run.Log.Information(stopped.Message);
+            return ExitCode.Checkpointed;
+        }
+        finally
+        {
+            run.Journal.WaitForSave();
+            run.Journal.Saved -= reporter.Saved;
+        }
+    }
+
+    /// <summary>Finds the checkpoint to go on from, if there is to be one, and the options that its run was begun with.</summary>
+    private SettingValues TakeUp()
+    {
+        var values = _call.Values;
+        if (_origin.GoesOn)
+        {
+            _run = Open(RunDirectory.Open(_origin.Path!));
+            _checkpoint = _run.FindCheckpoint(_origin.Checkpoint);
+            // A run that ended before it could say what it is begins as the options say.
+            return File.Exists(_run.Directory.RunPath) ? values.Over(ConfigFile.Read(_run.Directory.RunPath)) : values;
+        }
+
+        if (_origin.NeedsCheckpoint)
+        {
+            _checkpoint = LoadFromElsewhere();
+            var json = Encoding.UTF8.GetBytes(SpecJson.Write(_checkpoint.Snapshot.Spec));
+            return values.Over(ConfigFile.Parse(json, _checkpoint.Path));
+        }
+
+        return values;
+    }
+
+    private LoadedCheckpoint LoadFromElsewhere()
+    {
+        var files = DiskFileSystem.Instance;
+        if (_origin.Checkpoint is { } named)
+        {
+            return new CheckpointStore(files, Path.GetDirectoryName(named)!).Load(named);
+        }
+
+        var store = new CheckpointStore(files, Path.Combine(_origin.Source!, RunJournal.CheckpointsName));
+        return store.LoadNewest(_view.Warn) ?? throw new InvalidInputException($"There is no valid checkpoint in {store.Directory} to go on from.");
+    }
+
+    private void RequireSameRun(RunSpec spec)
+    {
+        if (_checkpoint is { } from && !RunSpecRules.CanContinue(from.Snapshot.Spec, spec, from.Snapshot.StepsDone, out var reasons))
+        {
+            throw new InvalidInputException(
+                $"The checkpoint {from.Path} is of another run: {string.Join("; ", reasons)}. Leave these options out, or begin another run in another --out.");
+        }
+    }
+
+    private OpenRun Open(RunDirectory directory) =>
+        OpenRun.Open(directory, _view, _call.Values.Get(CommonOptions.KeepCheckpoints, CommonOptions.DefaultKeepCheckpoints), _call.Surroundings);
+
+    private void Report(Exception e, RunReporter reporter)
+    {
+        var failure = Failure.Of(e, _call);
+        _run!.Log.Failure(failure.IsForeseen ? null : e, failure.Reason);
+        reporter.Fail(failure.Reason, failure.ExitCode);
     }
 
     private static IRunView CreateView(bool json, Surroundings surroundings) =>

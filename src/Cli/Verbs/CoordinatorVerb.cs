@@ -17,7 +17,7 @@ public sealed class CoordinatorVerb : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
-        CommonOptions.Listen, CommonOptions.Insecure, CommonOptions.WorkersToStart, .. CommonOptions.OfRun, CommonOptions.Out, CommonOptions.Config,
+        CommonOptions.Listen, CommonOptions.Insecure, CommonOptions.WorkersToStart, .. CommonOptions.OfRun, CommonOptions.Out, .. CommonOptions.OfCheckpoints, CommonOptions.Config,
         CommonOptions.StartTimeout, CommonOptions.Json,
     ];
 

@@ -19,7 +19,7 @@ public sealed class TrainVerb : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
-        .. CommonOptions.OfRun, CommonOptions.Workers, CommonOptions.Threads, CommonOptions.Out, CommonOptions.Config, CommonOptions.StartTimeout,
+        .. CommonOptions.OfRun, CommonOptions.Workers, CommonOptions.Threads, CommonOptions.Out, .. CommonOptions.OfCheckpoints, CommonOptions.Config, CommonOptions.StartTimeout,
         CommonOptions.Json, CommonOptions.EndWithInput,
     ];
 
@@ -35,7 +35,7 @@ public sealed class TrainVerb : Verb
         var threads = call.Values.Get(CommonOptions.Threads, DefaultThreads(workers, call.Surroundings.Cores));
         var startTimeout = call.Values.Get(CommonOptions.StartTimeout, CommonOptions.DefaultStartTimeout);
         return TrainingRun.RunAsync(call, workers, threads, context => workers == 0
-            ? Task.FromResult(TrainHere(context, threads, call.Stop))
+            ? Task.FromResult(LocalTraining.Run(context, threads, call))
             : OnWorkers(context, workers, threads, startTimeout, call));
     }
 
@@ -46,11 +46,5 @@ public sealed class TrainVerb : Verb
     {
         var options = new CoordinatorOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0), WorkersToStart = workers, StartTimeout = startTimeout };
         return ClusterTraining.RunAsync(context, options, workers, threads, call);
-    }
-
-    private static TrainingState TrainHere(RunContext context, int threads, StopRequest stop)
-    {
-        context.Reporter.Start(address: null);
-        return Trainer.Run(context.Spec, context.Dataset, threads, context.Reporter, cancellation: stop.Token);
     }
 }

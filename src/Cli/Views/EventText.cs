@@ -16,6 +16,9 @@ public static class EventText
         EpochDone epoch => Invariant($"epoch {epoch.Epoch}: train loss {Number(epoch.TrainLoss, "F4")}, test loss {Number(epoch.TestLoss, "F4")}, ")
             + Invariant($"test accuracy {Percent(epoch.TestAccuracy)}, {Number(epoch.SamplesPerSecond, "N0")} samples/s, {epoch.ElapsedSeconds:F1} s"),
         WorkerChanged worker => $"worker {worker.Worker}".TrimEnd() + $" {worker.What}" + (worker.Reason is null ? "" : $": {worker.Reason}"),
+        CheckpointDone { Reason: { } reason } failed => Invariant($"the checkpoint of step {failed.Step:N0} could not be written: {reason}"),
+        CheckpointDone saved => Invariant($"checkpoint of step {saved.Step:N0} in {saved.Seconds:F1} s: {saved.Path}"),
+        Stopped stopped => Invariant($"stopped after step {stopped.Step:N0} with a durable checkpoint; it goes on with --resume auto --out {stopped.Run}"),
         Failed failed => failed.Reason,
         Completed completed => Of(completed),
         _ => happened.ToString(),

@@ -45,6 +45,8 @@ public sealed class LiveView : IRunView
                     _accuracy = EventText.Percent(epoch.TestAccuracy);
                     _console.WriteLine(EventText.Of(epoch));
                     break;
+                case CheckpointDone { Reason: null }:
+                    break;
                 case Completed completed:
                     Close();
                     _console.WriteLine(EventText.Of(completed));

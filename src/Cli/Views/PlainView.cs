@@ -11,6 +11,12 @@ public sealed class PlainView(Surroundings surroundings) : IRunView
     /// <inheritdoc/>
     public void Show(RunEvent happened)
     {
+        // That a checkpoint was written as it should be is in the metrics; at every hundredth step it would bury the rest.
+        if (happened is CheckpointDone { Reason: null })
+        {
+            return;
+        }
+
         surroundings.Output.WriteLine(EventText.Of(happened));
         surroundings.Output.Flush();
     }

@@ -7,18 +7,22 @@ using DistTrain.Core.Training;
 namespace DistTrain.Core.Checkpoints;
 
 /// <summary>A double that comes back bit for bit.</summary>
-/// <param name="Value">For readers; absent if it is not finite.</param>
 /// <param name="Bits">Its 64 bits as 16 hexadecimal digits: what counts.</param>
-internal sealed record ExactDouble(double? Value, string Bits)
+/// <param name="Value">For readers; absent if it is not finite.</param>
+internal sealed record ExactDouble(string Bits, double? Value = null)
 {
     public static ExactDouble Of(double value) => new(
-        double.IsFinite(value) ? value : null,
-        BitConverter.DoubleToUInt64Bits(value).ToString("x16", CultureInfo.InvariantCulture));
+        BitConverter.DoubleToUInt64Bits(value).ToString("x16", CultureInfo.InvariantCulture),
+        double.IsFinite(value) ? value : null);
 
-    public double ToDouble() => Bits.Length == 2 * sizeof(double)
-        && ulong.TryParse(Bits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var bits)
-            ? BitConverter.UInt64BitsToDouble(bits)
-            : throw new InvalidInputException($"the bits of a number must be {2 * sizeof(double)} hexadecimal digits.");
+    /// <summary>The number.</summary>
+    /// <exception cref="InvalidInputException">It is not written as <see cref="Of"/> does.</exception>
+    public double ToDouble() =>
+        ulong.TryParse(Bits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var bits)
+        && BitConverter.UInt64BitsToDouble(bits) is var value
+        && this == Of(value)
+            ? value
+            : throw new InvalidInputException("a number's bits must be 16 hexadecimal digits, and its value the same number.");
 }
 
 /// <summary><see cref="TrainingProgress"/> in state.json.</summary>

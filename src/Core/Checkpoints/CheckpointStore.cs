@@ -13,10 +13,19 @@ namespace DistTrain.Core.Checkpoints;
 /// <param name="directory">Where they lie; made with the first one.</param>
 public sealed class CheckpointStore(IFileSystem files, string directory)
 {
-    private readonly string _directory = Path.GetFullPath(directory);
+    /// <summary>The file that makes a directory a checkpoint, written last.</summary>
+    public const string ManifestName = CheckpointFormat.ManifestName;
+
+    private readonly string _directory = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
 
     /// <summary>Where they lie.</summary>
     public string Directory => _directory;
+
+    /// <summary>Whether there is no checkpoint here, valid or not.</summary>
+    public bool IsEmpty => NewestFirst().Count == 0;
+
+    /// <summary>Whether a directory is, by its name, a checkpoint.</summary>
+    public static bool IsCheckpointName(string name) => CheckpointFormat.StepsOf(name) is not null;
 
     /// <summary>Saves a snapshot. When this returns, it is durable.</summary>
     /// <param name="snapshot">What to save.</param>
@@ -29,10 +38,11 @@ public sealed class CheckpointStore(IFileSystem files, string directory)
     public string Save(TrainingSnapshot snapshot, ulong incarnation, Action? beforeRename = null)
     {
         RequireFinite(snapshot);
-        EnsureDirectory();
+        DurableFile.CreateDirectory(files, _directory);
         var name = CheckpointFormat.DirectoryName(snapshot.StepsDone);
         var target = Path.Combine(_directory, name);
-        var temporary = Path.Combine(_directory, CheckpointFormat.TemporaryName("save", name));
+        // Of this incarnation alone: an older one that does not know yet may be writing the same step.
+        var temporary = Path.Combine(_directory, CheckpointFormat.TemporaryName(FormattableString.Invariant($"save-{incarnation}"), name));
         if (!IsSaved(target, snapshot))
         {
             try
@@ -60,7 +70,7 @@ public sealed class CheckpointStore(IFileSystem files, string directory)
     /// <summary>Reads a checkpoint and verifies everything: manifest, sizes, hashes, every member of the JSON, names and shapes of the tensors.</summary>
     /// <param name="path">Its directory, in this store or elsewhere.</param>
     /// <exception cref="InvalidInputException">The message names the first damaged file and what is wrong with it.</exception>
-    public LoadedCheckpoint Load(string path) => new CheckpointReader(files, Path.GetFullPath(path)).Load();
+    public LoadedCheckpoint Load(string path) => new CheckpointReader(files, Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))).Load();
 
     /// <summary>Reads the newest valid checkpoint.</summary>
     /// <param name="warn">Told of each newer one that cannot be used, and why.</param>
@@ -153,15 +163,6 @@ public sealed class CheckpointStore(IFileSystem files, string directory)
     /// <summary>Whether this snapshot is there already, undamaged.</summary>
     private bool IsSaved(string target, TrainingSnapshot snapshot) =>
         files.DirectoryExists(target) && Verify(target)?.ChainValue() == snapshot.Chain;
-
-    private void EnsureDirectory()
-    {
-        if (!files.DirectoryExists(_directory))
-        {
-            files.CreateDirectory(_directory);
-            files.FlushDirectory(Path.GetDirectoryName(_directory)!);
-        }
-    }
 
     private void Write(string temporary, TrainingSnapshot snapshot, ulong incarnation)
     {

@@ -8,6 +8,7 @@ public sealed partial class DiskFileSystem : IFileSystem
     // EWOULDBLOCK on Linux and on macOS, and the sharing and lock violations of Windows.
     private static readonly int[] LockedCodes = [11, 35, unchecked((int)0x80070020), unchecked((int)0x80070021)];
     private const int Interrupted = 4;
+    private const int PermissionDenied = 13;
     private const int InvalidArgument = 22;
     private const int ReadOnlyFileSystem = 30;
     private const int NotSupportedOnLinux = 95;
@@ -60,8 +61,8 @@ public sealed partial class DiskFileSystem : IFileSystem
 
     /// <inheritdoc/>
     /// <remarks>
-    /// Windows makes names durable with the rename. A file system that cannot flush a directory says so, and the rename is then as durable
-    /// as it makes it; any other failure is one.
+    /// Windows makes names durable with the rename. A file system that cannot flush a directory says so, and so does a directory that may be
+    /// passed through but not read: its names are then as durable as the system makes them. Any other failure is one.
     /// </remarks>
     public void FlushDirectory(string path)
     {
@@ -73,6 +74,11 @@ public sealed partial class DiskFileSystem : IFileSystem
         var descriptor = Retry(() => OpenDescriptor(path, flags: 0));
         if (descriptor < 0)
         {
+            if (Marshal.GetLastPInvokeError() == PermissionDenied)
+            {
+                return;
+            }
+
             throw Failure(path, "opened");
         }
 

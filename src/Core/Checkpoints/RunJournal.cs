@@ -18,12 +18,14 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     /// <summary>The ledger's file in the run's directory: <see cref="Ledger"/>.</summary>
     public const string LedgerName = "ledger.bin";
 
+    /// <summary>The files that a journal makes beside the checkpoints.</summary>
+    public static IReadOnlyList<string> FileNames { get; } = [ChainName, LedgerName, RunLock.LockName, RunLock.IncarnationName];
+
     // Half a minute of steps on a fast run, so that what a kill loses of the logs is little, and is done again anyway.
     private const int FlushBytes = 1 << 20;
 
     private readonly RunLock _lock;
-    private readonly HashChainLog _chain;
-    private readonly Ledger _ledger;
+    private readonly RunLogs _logs;
     private readonly JournalOptions _options;
     private readonly Action<string> _warn;
     private readonly Thread _saver;
@@ -34,13 +36,11 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     private bool _isSaving;
     private bool _isFlushDue;
     private bool _isStopping;
-    private volatile bool _isFailing;
 
     private RunJournal(IFileSystem files, string directory, RunLock held, CheckpointStore store, JournalOptions options, Action<string> warn)
     {
         (_lock, Store, _options, _warn) = (held, store, options, warn);
-        _chain = new HashChainLog(files, Path.Combine(directory, ChainName));
-        _ledger = new Ledger(files, Path.Combine(directory, LedgerName));
+        _logs = new RunLogs(files, directory, held, warn);
         _saver = new Thread(Serve) { IsBackground = true, Name = "checkpoint saver" };
     }
 
@@ -65,6 +65,9 @@ public sealed class RunJournal : IRunRecorder, IDisposable
         }
     }
 
+    /// <summary>Whether another process has been found to have taken the run over: nothing more is written, and this process should stop.</summary>
+    public bool IsSuperseded => _logs.IsSuperseded;
+
     /// <summary>Called at the end of each save, on the thread that saved; the next save may begin. May be null.</summary>
     public Action<SaveResult>? Saved { get; set; }
 
@@ -86,7 +89,7 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     internal static RunJournal OpenUnserved(IFileSystem files, string runDirectory, RunHolder holder, JournalOptions options, Action<string> warn)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.KeepCheckpoints, 1, nameof(options));
-        var directory = Path.GetFullPath(runDirectory);
+        var directory = Path.TrimEndingDirectorySeparator(Path.GetFullPath(runDirectory));
         var store = new CheckpointStore(files, Path.Combine(directory, CheckpointsName));
         return OrInvalidInput(directory, () =>
         {
@@ -114,10 +117,10 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     /// <exception cref="InvalidInputException">They cannot be opened.</exception>
     public void Begin(TrainingState state)
     {
-        OrInvalidInput(_chain.Path, () =>
+        OrInvalidInput(_logs.Chain.Path, () =>
         {
-            _chain.Begin(state.StepsDone, state.Chain, _warn);
-            _ledger.Begin(state.StepsDone, _warn);
+            _logs.Chain.Begin(state.StepsDone, state.Chain, _warn);
+            _logs.Ledger.Begin(state.StepsDone, _warn);
             return true;
         });
         _snapshot?.Dispose();
@@ -127,13 +130,13 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     }
 
     /// <summary>Enters an accepted training partial in the ledger, in memory.</summary>
-    public void Count(long step, ShardRange node, int worker) => _ledger.Append(new LedgerRecord(step, Incarnation, worker, node));
+    public void Count(long step, ShardRange node, int worker) => _logs.Ledger.Append(new LedgerRecord(step, Incarnation, worker, node));
 
     /// <summary>Enters the parameters after a step in the chain, in memory. Before <see cref="BeginSave"/>.</summary>
     public void StepDone(TrainingState state)
     {
-        _chain.Append(state.StepsDone, state.Chain);
-        if (_chain.PendingBytes + _ledger.PendingBytes >= FlushBytes)
+        _logs.Chain.Append(state.StepsDone, state.Chain);
+        if (_logs.PendingBytes >= FlushBytes)
         {
             lock (_gate)
             {
@@ -179,22 +182,11 @@ public sealed class RunJournal : IRunRecorder, IDisposable
         }
     }
 
-    /// <summary>Makes chain and ledger durable; if the disk fails, warns, keeps them and tries again with the next flush.</summary>
-    public void Flush()
-    {
-        try
-        {
-            FlushLogs();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // Reported in FlushLogs.
-        }
-        catch (SupersededException e)
-        {
-            _warn($"Chain and ledger of this process are not written: {e.Message}");
-        }
-    }
+    /// <summary>
+    /// Makes chain and ledger durable; if the disk fails, warns, keeps them and tries again with the next flush. If the run was taken over, they
+    /// are no longer this process's to write.
+    /// </summary>
+    public void Flush() => _logs.TryFlush();
 
     /// <summary>Waits for the save in flight, makes the logs durable and gives the run back.</summary>
     public void Dispose()
@@ -219,8 +211,7 @@ public sealed class RunJournal : IRunRecorder, IDisposable
             Flush();
         }
 
-        _chain.Dispose();
-        _ledger.Dispose();
+        _logs.Dispose();
         _snapshot?.Dispose();
         _lock.Dispose();
     }
@@ -285,8 +276,8 @@ public sealed class RunJournal : IRunRecorder, IDisposable
         {
             path = Store.Save(snapshot, Incarnation, beforeRename: () =>
             {
-                FlushLogs();
-                _lock.EnsureNotFenced();
+                _logs.Flush();
+                _logs.EnsureNotFenced();
             });
         }
         catch (NotFiniteException e)
@@ -302,6 +293,7 @@ public sealed class RunJournal : IRunRecorder, IDisposable
             return Failed(SaveOutcome.DiskFailed, e);
         }
 
+        var saved = new SaveResult(snapshot.StepsDone, SaveOutcome.Saved, path, Failure: null, Now() - _saveBegan);
         try
         {
             Store.Retain(_options.KeepCheckpoints);
@@ -311,40 +303,9 @@ public sealed class RunJournal : IRunRecorder, IDisposable
             _warn($"Old checkpoints could not be deleted: {e.Message}");
         }
 
-        return new SaveResult(snapshot.StepsDone, SaveOutcome.Saved, path, Failure: null, Now() - _saveBegan);
+        return saved;
 
         SaveResult Failed(SaveOutcome outcome, Exception e) => new(snapshot.StepsDone, outcome, Path: null, e.Message, Now() - _saveBegan);
-    }
-
-    /// <summary>A row of failures is reported once; what had to be given up, whenever it had to be.</summary>
-    /// <exception cref="SupersededException">The files are another process's now; nothing was written.</exception>
-    private void FlushLogs()
-    {
-        try
-        {
-            _lock.EnsureNotFenced();
-            _chain.Flush();
-            _ledger.Flush();
-            _isFailing = false;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            if (!_isFailing)
-            {
-                _isFailing = true;
-                _warn($"The run's chain or ledger cannot be written: {e.Message} They are kept in memory; the next flush tries again.");
-            }
-
-            throw;
-        }
-        finally
-        {
-            var (hashes, records) = (_chain.TakeDropped(), _ledger.TakeDropped());
-            if (hashes + records > 0)
-            {
-                _warn($"Too much was waiting for the disk: {hashes} hashes of the chain are unknown (zero) and {records} records of the ledger are missing.");
-            }
-        }
     }
 
     private TimeSpan Now() => _options.Clock?.Invoke() ?? TimeSpan.Zero;

@@ -20,8 +20,8 @@ public sealed class SupersededException(string message) : Exception(message);
 /// </summary>
 public sealed class RunLock : IDisposable
 {
-    private const string LockName = "lock";
-    private const string IncarnationName = "incarnation.json";
+    internal const string LockName = "lock";
+    internal const string IncarnationName = "incarnation.json";
     private const int MaximumBytes = 64 << 10;
 
     private readonly IFileSystem _files;
@@ -46,12 +46,7 @@ public sealed class RunLock : IDisposable
     /// <exception cref="IOException">The directory cannot be written to.</exception>
     public static RunLock Take(IFileSystem files, string runDirectory, RunHolder holder, Func<ulong> highestSaved, Action<string> warn)
     {
-        if (!files.DirectoryExists(runDirectory))
-        {
-            files.CreateDirectory(runDirectory);
-            files.FlushDirectory(Path.GetDirectoryName(runDirectory)!);
-        }
-
+        DurableFile.CreateDirectory(files, runDirectory);
         var path = Path.Combine(runDirectory, IncarnationName);
         var held = files.TryLock(Path.Combine(runDirectory, LockName)) ?? throw new InvalidInputException(
             $"The run directory {runDirectory} is in use{Describe(files, path)}. Stop that run first, or give --out another directory.");
@@ -127,7 +122,9 @@ public sealed class RunLock : IDisposable
             warn($"{e.Message} The incarnation goes on from the highest one saved, {highestSaved}.");
         }
 
-        Incarnation = checked(highest + 1);
+        Incarnation = highest < ulong.MaxValue
+            ? highest + 1
+            : throw new InvalidInputException($"{_path}: the incarnation is {highest}, above which there is none: this cannot be DistTrain's. Delete the file.");
         Write();
     }
 

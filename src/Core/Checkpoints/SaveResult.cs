@@ -23,7 +23,7 @@ public enum SaveOutcome
 /// <param name="Outcome">How it ended.</param>
 /// <param name="Path">The checkpoint; null if there is none.</param>
 /// <param name="Failure">What went wrong, for the user; null if nothing did.</param>
-/// <param name="Duration">From <see cref="RunJournal.BeginSave"/> to its end, by <see cref="JournalOptions.Clock"/>.</param>
+/// <param name="Duration">From <see cref="RunJournal.BeginSave"/> until it was durable or had failed, by <see cref="JournalOptions.Clock"/>.</param>
 public sealed record SaveResult(long StepsDone, SaveOutcome Outcome, string? Path, string? Failure, TimeSpan Duration)
 {
     /// <summary>What to tell the session.</summary>

@@ -43,6 +43,31 @@ public static class DurableFile
         files.FlushDirectory(Path.GetDirectoryName(path)!);
     }
 
+    /// <summary>Makes a directory and those above it that are missing, each of them durably; one that is there is left as it is.</summary>
+    /// <param name="files">Where.</param>
+    /// <param name="path">The directory, in full.</param>
+    /// <exception cref="IOException">It cannot be made.</exception>
+    /// <exception cref="UnauthorizedAccessException">The same.</exception>
+    public static void CreateDirectory(IFileSystem files, string path)
+    {
+        if (files.DirectoryExists(path))
+        {
+            return;
+        }
+
+        var parent = Path.GetDirectoryName(path);
+        if (parent is not null)
+        {
+            CreateDirectory(files, parent);
+        }
+
+        files.CreateDirectory(path);
+        if (parent is not null)
+        {
+            files.FlushDirectory(parent);
+        }
+    }
+
     /// <summary>Writes a file, flushes it to disk and closes it.</summary>
     internal static void WriteAndClose(IWritableFile file, Action<Stream> write)
     {

@@ -82,7 +82,7 @@ public sealed record AffineSpec(int Units, InitializerKind Initializer = Initial
             throw new InvalidInputException($"units is {Units}; an affine layer needs at least 1.");
         }
 
-        if (StandardDeviation is not null && (Initializer != InitializerKind.Gaussian || !(StandardDeviation > 0)))
+        if (StandardDeviation is not null && (Initializer != InitializerKind.Gaussian || !(StandardDeviation is > 0 and < float.PositiveInfinity)))
         {
             throw new InvalidInputException("standardDeviation must be above 0 and goes with the initializer gaussian only.");
         }

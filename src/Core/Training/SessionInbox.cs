@@ -6,17 +6,32 @@ namespace DistTrain.Core.Training;
 public sealed class SessionInbox : IDisposable
 {
     private readonly ConcurrentQueue<SessionEvent> _events = new();
+    private readonly Lock _gate = new();
     private readonly SemaphoreSlim _arrivals = new(0);
+    private bool _isDisposed;
 
-    /// <summary>Puts an event in; any thread.</summary>
+    /// <summary>Puts an event in; any thread. Ignored after the run has ended: nobody is there to be told.</summary>
     public void Post(in SessionEvent occurred)
     {
-        _events.Enqueue(occurred);
-        _arrivals.Release();
+        lock (_gate)
+        {
+            if (!_isDisposed)
+            {
+                _events.Enqueue(occurred);
+                _arrivals.Release();
+            }
+        }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _arrivals.Dispose();
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _isDisposed = true;
+            _arrivals.Dispose();
+        }
+    }
 
     /// <summary>Takes one out, if there is one; costs next to nothing if there is none.</summary>
     internal bool TryTake(out SessionEvent occurred)

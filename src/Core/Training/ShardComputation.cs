@@ -13,6 +13,12 @@ namespace DistTrain.Core.Training;
 /// </summary>
 public sealed unsafe class ShardComputation : IDisposable
 {
+    /// <summary>
+    /// Plans kept per thread: one each for whole and last batches and for the evaluation, times a few cuts. Where ranges keep changing, all are made anew
+    /// now and then, which costs microseconds.
+    /// </summary>
+    private const int PlansPerThread = 64;
+
     private readonly Kernels<float> _kernels;
     private readonly int _sampleSize;
     private readonly int _scoreCount;
@@ -48,6 +54,9 @@ public sealed unsafe class ShardComputation : IDisposable
 
     /// <summary>Where partials come from and go back to.</summary>
     public PartialPools Pools { get; }
+
+    /// <summary>Plans kept; for tests.</summary>
+    internal int PlanCount => _plans.Count;
 
     /// <summary>Takes over new parameter values.</summary>
     /// <param name="parameters">The model's flat buffer; it must stay valid and unchanged until the next call.</param>
@@ -172,6 +181,12 @@ public sealed unsafe class ShardComputation : IDisposable
         var key = (shardCount, range, sampleCount);
         if (!_plans.TryGetValue(key, out var plan))
         {
+            // Threads that hold one of the plans keep it.
+            if (_plans.Count == PlansPerThread * _threads.Length)
+            {
+                _plans.Clear();
+            }
+
             plan = new FoldPlan(shardCount, range, sampleCount);
             _plans.Add(key, plan);
         }

@@ -1,3 +1,4 @@
+using DistTrain.Core.Checkpoints;
 using DistTrain.Core.Data;
 using DistTrain.Core.Kernels;
 
@@ -28,7 +29,7 @@ public sealed record TrainerOptions
     /// <summary>Save after each multiple of so many steps; 0 for no such rule. With a <see cref="Recorder"/> only.</summary>
     public long CheckpointSteps { get; init; }
 
-    /// <summary>Where others put events, such as the end of a save; null if nobody does. Needed with a <see cref="Recorder"/>.</summary>
+    /// <summary>Where others put events, such as the wish to stop or to save; null if nobody does.</summary>
     public SessionInbox? Inbox { get; init; }
 }
 
@@ -72,7 +73,15 @@ public static unsafe class Trainer
         try
         {
             using var computation = new ShardComputation(spec.Model, kernels, threads, state.Pools);
-            new LocalRun(spec, dataset, state, computation, observer, options).Run(cancellation);
+            using var own = options.Inbox is null ? new SessionInbox() : null;
+            var inbox = options.Inbox ?? own!;
+            options.Recorder?.Begin(state);
+            if (options.Recorder is { } recorder)
+            {
+                recorder.Saved += result => inbox.Post(result.ToEvent());
+            }
+
+            new LocalRun(spec, dataset, state, computation, observer, options, inbox).Run(cancellation);
             return state;
         }
         catch
@@ -84,7 +93,8 @@ public static unsafe class Trainer
 
     /// <summary>Carries out the session's effects, one after the other, in this process.</summary>
     private sealed class LocalRun(
-        RunSpec spec, Dataset dataset, TrainingState state, ShardComputation computation, ITrainingObserver? observer, TrainerOptions options)
+        RunSpec spec, Dataset dataset, TrainingState state, ShardComputation computation, ITrainingObserver? observer, TrainerOptions options,
+        SessionInbox inbox)
     {
         private readonly TrainingSession _session = new(
             spec,
@@ -111,10 +121,9 @@ public static unsafe class Trainer
 
         /// <summary>What others ask for comes first; with nothing left to do here, the run waits for them.</summary>
         private SessionEvent Next(CancellationToken cancellation) =>
-            options.Inbox is { } inbox && inbox.TryTake(out var asked) ? asked
+            inbox.TryTake(out var asked) ? asked
             : _events.TryDequeue(out var occurred) ? occurred
-            : options.Inbox is { } other ? other.Take(cancellation)
-            : throw new InvalidOperationException($"The run has nothing to do and nobody to wait for: it is {_session.Phase}.");
+            : inbox.Take(cancellation);
 
         private void CarryOut(in SessionEffect effect, CancellationToken cancellation)
         {

@@ -240,6 +240,7 @@ public sealed class TrainingSession
         if (_members.Find(member => member.Id == worker) is { } member)
         {
             member.Speed = speed;
+            _ranges.Reconsider();
         }
     }
 
@@ -254,7 +255,8 @@ public sealed class TrainingSession
             return;
         }
 
-        if (_members.Find(member => member.Id == worker) is { } deliverer)
+        // What it says once more of an earlier lease leaves the present one to be computed.
+        if (_members.Find(member => member.Id == worker) is { } deliverer && (verdict != PartialVerdict.Duplicate || deliverer.Lease.Id == leaseId))
         {
             _board.Deliver(deliverer, node);
         }

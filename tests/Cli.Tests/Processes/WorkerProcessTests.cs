@@ -108,7 +108,7 @@ public sealed class WorkerProcessTests : IDisposable
     {
         OnLine("\"what\":\"joined\"", _ => _command.Stop.Ask(ExitCode.Terminated));
 
-        Assert.Equal(143, await _command.RunAsync("train", "--json", "--out", "run", "--workers", "1", "--epochs", "2000"));
+        Assert.Equal(75, await _command.RunAsync("train", "--json", "--out", "run", "--workers", "1", "--epochs", "2000"));
 
         Assert.Throws<ArgumentException>(() => Process.GetProcessById(Happened("joined")[0].GetProperty("processId").GetInt32()));
     }

@@ -22,7 +22,7 @@ public sealed class TrainVerbTests : IDisposable
             "elapsedSeconds", "workers", "threads", "shards", "seed", "resumedFrom", "numericsRevision", "parametersSha256",
         ];
         Assert.Equal(members, _command.Last.EnumerateObject().Select(member => member.Name));
-        Assert.Equal(["started", "epoch", "epoch", "completed"], _command.Lines.Select(line => line.GetProperty("event").GetString()));
+        Assert.Equal(["started", "epoch", "epoch", "checkpoint", "completed"], _command.Lines.Select(line => line.GetProperty("event").GetString()));
         Assert.Equal((6, 2, 8, 7), (Number("steps"), Number("epochs"), Number("shards"), Number("seed")));
         Assert.Equal((0, 1, 1), (Number("workers"), Number("threads"), Number("numericsRevision")));
         Assert.Equal(JsonValueKind.Null, _command.Last.GetProperty("resumedFrom").ValueKind);
@@ -47,7 +47,9 @@ public sealed class TrainVerbTests : IDisposable
         Assert.Equal(0, await _command.TrainAsync());
 
         Assert.Equal(
-            ["log", "metrics.jsonl", "parameters.safetensors", "run.json"],
+            [
+                "chain.bin", "checkpoints", "incarnation.json", "ledger.bin", "lock", "log", "metrics.jsonl", "parameters.safetensors", "run.json",
+            ],
             Directory.EnumerateFileSystemEntries(_command.File("run")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Equal(_command.Output.ReplaceLineEndings("\n"), await File.ReadAllTextAsync(_command.File("run/metrics.jsonl"), TestContext.Current.CancellationToken));
         var spec = SpecJson.ReadRun(await File.ReadAllTextAsync(_command.File("run/run.json"), TestContext.Current.CancellationToken), "run.json");
@@ -135,17 +137,33 @@ public sealed class TrainVerbTests : IDisposable
     }
 
     [Theory]
+    [InlineData(130)]
+    [InlineData(143)]
+    public async Task Train_StoppedBySignal_SavesAndExitsWith75(int signal)
+    {
+        Assert.True(_command.Stop.Ask(signal));
+        Assert.False(_command.Stop.Ask(143));
+
+        Assert.Equal(75, await _command.TrainAsync());
+
+        Assert.Equal(["started", "checkpoint", "stopped"], _command.Lines.Select(line => line.GetProperty("event").GetString()));
+        Assert.Equal(75, _command.Last.GetProperty("exitCode").GetInt32());
+    }
+
+    /// <summary>Nothing was begun, so there is nothing to save.</summary>
+    [Theory]
     [InlineData(130, "SIGINT")]
     [InlineData(143, "SIGTERM")]
-    public async Task Train_StoppedBySignal_ExitsWithItsCode(int exitCode, string signal)
+    public async Task Train_StoppedBySignalWhileItLoadsData_ExitsWithTheSignalsCode(int exitCode, string signal)
     {
+        _command.Surroundings = _command.Surroundings with { LoadDataset = (_, _, cancellation) => Task.FromCanceled<ResolvedDataset>(cancellation) };
         Assert.True(_command.Stop.Ask(exitCode));
-        Assert.False(_command.Stop.Ask(143));
 
         Assert.Equal(exitCode, await _command.TrainAsync());
 
         Assert.Contains(signal, _command.Error, StringComparison.Ordinal);
         Assert.Equal(exitCode, _command.Last.GetProperty("exitCode").GetInt32());
+        Assert.False(Directory.Exists(_command.File("run")));
     }
 
     [Fact]

@@ -55,6 +55,13 @@ public sealed class ReductionTreeTests
     });
 
     [Fact]
+    public void CoverCount_AnyRange_IsTheCountOfCover() => Ranges.Sample((shardCount, range) =>
+    {
+        Assert.Equal(ReductionTree.Cover(shardCount, range).Count, ReductionTree.CoverCount(shardCount, range));
+        Assert.Equal(0, ReductionTree.CoverCount(shardCount, new ShardRange(range.End, range.End)));
+    });
+
+    [Fact]
     public void ParentOf_EveryNode_InvertsChildren() => Gen.Int[1, 300].Sample(shardCount =>
     {
         var count = 0;

@@ -13,7 +13,7 @@ internal sealed class SessionSimulation
     private readonly RunSpec _spec;
     private readonly TrainingSession _session;
     private readonly Dictionary<int, Worker> _workers = [];
-    private readonly List<(int Worker, Round Round, ShardRange Node)> _delivered = [];
+    private readonly List<(int Worker, Round Round, ShardRange Node, long Lease)> _delivered = [];
     private readonly List<long> _watchedDeadlines = [];
     private readonly Queue<Round> _expectedRounds;
     private int[] _counted = [];
@@ -64,7 +64,7 @@ internal sealed class SessionSimulation
                 break;
             case 4:
                 // Nobody asked for this.
-                Deliver((choice % 20, _session.Round with { Version = _session.Round.Version + (choice % 3) - 1 }, new ShardRange(choice % 7, choice % 11)));
+                Deliver((choice % 20, _session.Round with { Version = _session.Round.Version + (choice % 3) - 1 }, new ShardRange(choice % 7, choice % 11), _lastLease));
                 break;
             case 5 when _workers.Values.Where(worker => worker.Lease is not null).ToList() is { Count: > 0 } busy:
                 Return(Pick(busy, choice));
@@ -175,12 +175,12 @@ internal sealed class SessionSimulation
             worker.Lease = null;
         }
 
-        _delivered.Add((worker.Id, lease.Round, node));
+        _delivered.Add((worker.Id, lease.Round, node, lease.Id));
         Deliver(_delivered[^1]);
     }
 
-    private void Deliver((int Worker, Round Round, ShardRange Node) partial) =>
-        Apply(SessionEvent.PartialArrived(partial.Worker, partial.Round, partial.Node));
+    private void Deliver((int Worker, Round Round, ShardRange Node, long Lease) partial) =>
+        Apply(SessionEvent.PartialArrived(partial.Worker, partial.Round, partial.Node, partial.Lease));
 
     private void Commit()
     {

@@ -127,6 +127,44 @@ public sealed unsafe class ShardComputationTests : IDisposable
             iter: 100,
             threads: 1);
 
+    /// <summary>Ranges that follow speeds and members change for as long as a run lasts.</summary>
+    [Fact]
+    public void ComputeGradients_EverNewRanges_KeepBoundedMemoryAndTheSameBits()
+    {
+        const int ShardCount = 20;
+        var computation = _computations[^1];
+        var kept = 0;
+        for (var samples = 40; samples < 46; samples++)
+        {
+            for (var start = 0; start < ShardCount; start++)
+            {
+                for (var end = start + 1; end <= ShardCount; end++)
+                {
+                    foreach (var partial in Compute(computation, samples, new ShardRange(start, end)))
+                    {
+                        _pools.Training.Return(partial);
+                    }
+
+                    kept = Math.Max(kept, computation.PlanCount);
+                }
+            }
+        }
+
+        Assert.InRange(kept, 64, 3 * 64);
+        var expected = Assert.Single(Compute(_computations[0], 45, new ShardRange(0, ShardCount)));
+        var actual = Assert.Single(Compute(computation, 45, new ShardRange(0, ShardCount)));
+        AssertEqual(expected, actual);
+        _pools.Training.Return(expected);
+        _pools.Training.Return(actual);
+
+        List<Partial> Compute(ShardComputation with, int samples, ShardRange range)
+        {
+            var partials = new List<Partial>();
+            with.ComputeGradients(Images, Order, new BatchPositions(0, 0, samples), ShardCount, range, partials);
+            return partials;
+        }
+    }
+
     [Fact]
     public void ComputeGradients_NewParametersInTheSameMemory_AreUsed()
     {

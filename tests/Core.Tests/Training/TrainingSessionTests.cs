@@ -106,23 +106,16 @@ public sealed class TrainingSessionTests
     [Fact]
     public void WorkerLost_AfterPartOfItsNodes_OnlyTheOthersAreLeasedAgain()
     {
-        var session = Session(shardCount: 7, workersToStart: 2);
+        var session = Session(shardCount: 12, workersToStart: 2);
         Join(session, 2);
-        var round = First with { ShardCount = 7 };
-        // [3, 7) is the nodes [3, 4), [4, 6) and [6, 7).
-        session.Apply(SessionEvent.PartialArrived(2, round, new(3, 4)));
+        var round = First with { ShardCount = 12 };
+        // [0, 6) is the nodes [0, 4) and [4, 6), [6, 12) the nodes [6, 8) and [8, 12).
+        session.Apply(SessionEvent.PartialArrived(2, round, new(6, 8)));
         session.Apply(SessionEvent.WorkerLost(2));
+        Assert.Equal([Answer(1, round, 0, 4, PartialVerdict.Counted)], session.Apply(SessionEvent.PartialArrived(1, round, new(0, 4))));
         Assert.Equal(
-            [
-                Answer(1, round, 0, 2, PartialVerdict.Counted),
-            ],
-            session.Apply(SessionEvent.PartialArrived(1, round, new(0, 2))));
-        Assert.Equal(
-            [
-                Answer(1, round, 2, 3, PartialVerdict.Counted),
-                Give(3, 1, round, 4, 7),
-            ],
-            session.Apply(SessionEvent.PartialArrived(1, round, new(2, 3))));
+            [Answer(1, round, 4, 6, PartialVerdict.Counted), Give(3, 1, round, 8, 12)],
+            session.Apply(SessionEvent.PartialArrived(1, round, new(4, 6))));
     }
 
     [Fact]

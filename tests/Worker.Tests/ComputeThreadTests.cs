@@ -1,0 +1,66 @@
+using System.Collections.Concurrent;
+using DistTrain.Core.Models;
+using DistTrain.Core.Optimizers;
+using DistTrain.Core.Training;
+using DistTrain.Transport.Wire;
+using Microsoft.Extensions.Time.Testing;
+using RoundKind = DistTrain.Core.Training.RoundKind;
+
+namespace DistTrain.Worker.Tests;
+
+public sealed class ComputeThreadTests : IComputeListener, IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly RunSpec Spec = new(
+        ModelCatalog.MultiLayer("small", [4]) with { Input = [6] }, SmallDataset.Spec, new OptimizerSpec("sgd", 0.1f), BatchSize: 7, ShardCount: 4, Seed: 1, Steps: 3);
+
+    private readonly PartialPools _pools = new(Spec.Model.ParameterLayout().Length);
+    private readonly BlockingCollection<(Lease Lease, Partial Partial, TimeSpan ComputeTime)> _computed = [];
+    private readonly ConcurrentQueue<(long Id, ReturnReason Reason)> _returned = new();
+
+    /// <summary>Of a fake clock that moves on with each look, the lease's begin and end are two.</summary>
+    [Fact]
+    public void Computed_EachPartialOfALease_SaysHowLongTheLeaseTook()
+    {
+        using var thread = Start(new FakeTimeProvider { AutoAdvanceAmount = TimeSpan.FromSeconds(7) });
+        thread.Use(0, thread.RentBuffer());
+        thread.Take(Lease(1, new ShardRange(1, 4)));
+
+        foreach (var node in new[] { new ShardRange(1, 2), new ShardRange(2, 4) })
+        {
+            Assert.True(_computed.TryTake(out var computed, Patience));
+            Assert.Equal((1, node, TimeSpan.FromSeconds(7)), (computed.Lease.Id, computed.Partial.Node, computed.ComputeTime));
+            computed.Partial.Dispose();
+        }
+    }
+
+    /// <summary>Row P9: a worker that leaves does not begin what comes meanwhile.</summary>
+    [Fact]
+    public async Task Take_AfterStop_GoesBack()
+    {
+        using var thread = Start(TimeProvider.System);
+        thread.Use(0, thread.RentBuffer());
+        thread.Stop();
+        thread.Take(Lease(5, new ShardRange(0, 4)));
+        await thread.Idle.WaitAsync(Patience, TestContext.Current.CancellationToken);
+
+        Assert.Equal([(5, ReturnReason.Stopping)], _returned);
+        Assert.Empty(_computed);
+    }
+
+    public void Dispose()
+    {
+        _pools.Dispose();
+        _computed.Dispose();
+    }
+
+    void IComputeListener.Computed(Lease lease, Partial partial, TimeSpan computeTime) => _computed.Add((lease, partial, computeTime));
+
+    void IComputeListener.Returned(long leaseId, ReturnReason reason) => _returned.Enqueue((leaseId, reason));
+
+    void IComputeListener.Failed(Exception failure) => _computed.CompleteAdding();
+
+    private static Lease Lease(long id, ShardRange range) => new(id, 1, new Round(RoundKind.Training, 0, Spec.ShardCount), range);
+
+    private ComputeThread Start(TimeProvider time) => new(Spec, SmallDataset.Dataset, threads: 1, _pools, this, time);
+}
