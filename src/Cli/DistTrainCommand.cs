@@ -12,7 +12,7 @@ public static class DistTrainCommand
     public static IReadOnlyList<Verb> Verbs { get; } =
     [
         new TrainVerb(), new CoordinatorVerb(), new WorkerVerb(), new EvaluateVerb(), new CompareVerb(), new GradCheckVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(),
-        new ReplayVerb(),
+        new ReplayVerb(), new DiffVerb(),
     ];
 
     /// <summary>Runs one command line.</summary>

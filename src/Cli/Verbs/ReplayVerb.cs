@@ -92,7 +92,7 @@ public sealed partial class ReplayVerb : Verb
         var text = new StringBuilder()
             .AppendLine(CultureInfo.InvariantCulture, $"{result.Run}, the parameters after step {version}")
             .AppendLine(CultureInfo.InvariantCulture, $"  from        {result.Checkpoint ?? $"step 0: there is no valid checkpoint at or before step {version}"}")
-            .AppendLine(CultureInfo.InvariantCulture, $"  recomputed  {result.StepsRecomputed} steps")
+            .AppendLine(CultureInfo.InvariantCulture, $"  recomputed  {result.StepsRecomputed} steps{(result.StepsRecomputed > 0 ? "" : ": the checkpoint is of this very step")}")
             .AppendLine(CultureInfo.InvariantCulture, $"  hash        {result.Chain}")
             .AppendLine(CultureInfo.InvariantCulture, $"  recorded    {result.Recorded ?? "unknown"}");
         if (result.Shard is { } shard)

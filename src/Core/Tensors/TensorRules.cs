@@ -4,31 +4,16 @@ using System.Runtime.InteropServices;
 namespace DistTrain.Core.Tensors;
 
 /// <summary>Where two tensors of the same name and shape differ, bit by bit.</summary>
-/// <param name="Name">The tensor.</param>
-/// <param name="Shape">Its shape.</param>
+/// <param name="Tensor">Its name.</param>
+/// <param name="Element">The first element that differs, as Python indexes it: <c>0.weight[3, 17]</c>.</param>
+/// <param name="Index">Its place in the flat tensor.</param>
+/// <param name="ValueA">Its value in the first set.</param>
+/// <param name="ValueB">Its value in the second.</param>
 /// <param name="DifferentCount">How many elements differ.</param>
-/// <param name="Index">The first one that does, in the flat tensor.</param>
-/// <param name="First">Its value in the first set.</param>
-/// <param name="Second">Its value in the second.</param>
-/// <param name="LargestDistance">The largest |first − second| over the tensor; NaN if one of them is.</param>
-public sealed record TensorDifference(string Name, Shape Shape, int DifferentCount, int Index, float First, float Second, double LargestDistance)
-{
-    /// <summary>The element as Python indexes it: <c>0.weight[3, 17]</c>.</summary>
-    public string Element
-    {
-        get
-        {
-            var place = new int[Shape.Rank];
-            var rest = Index;
-            for (var i = Shape.Rank - 1; i >= 0; i--)
-            {
-                (rest, place[i]) = Math.DivRem(rest, Shape[i]);
-            }
-
-            return $"{Name}[{string.Join(", ", place.Select(index => index.ToString(CultureInfo.InvariantCulture)))}]";
-        }
-    }
-}
+/// <param name="ElementCount">Of how many.</param>
+/// <param name="LargestDistance">The largest |a − b| over the tensor; NaN if one of them is.</param>
+public sealed record TensorDifference(
+    string Tensor, string Element, int Index, float ValueA, float ValueB, int DifferentCount, int ElementCount, double LargestDistance);
 
 /// <summary>Compares the tensors of two models.</summary>
 public static class TensorRules
@@ -84,6 +69,17 @@ public static class TensorRules
             }
         }
 
-        return new TensorDifference(slot.Name, slot.Shape, count, index, first[index], second[index], largest);
+        return new TensorDifference(slot.Name, Element(slot, index), index, first[index], second[index], count, a.Length, largest);
+    }
+
+    private static string Element(TensorSlot slot, int index)
+    {
+        var place = new int[slot.Shape.Rank];
+        for (var i = slot.Shape.Rank - 1; i >= 0; i--)
+        {
+            (index, place[i]) = Math.DivRem(index, slot.Shape[i]);
+        }
+
+        return $"{slot.Name}[{string.Join(", ", place.Select(at => at.ToString(CultureInfo.InvariantCulture)))}]";
     }
 }
