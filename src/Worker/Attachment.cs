@@ -104,6 +104,7 @@ internal sealed class Attachment : IComputeListener
     void IComputeListener.Computed(Lease lease, Partial partial, TimeSpan computeTime)
     {
         // (4.1)
+        _options.Tamper?.Invoke(lease, partial);
         var bytes = TensorBytes.Of(partial.Gradient);
         var header = new PartialHeader
         {
@@ -141,6 +142,7 @@ internal sealed class Attachment : IComputeListener
         Threads = (uint)_options.Threads,
         VectorBits = (uint)VectorWidth.Bits,
         Host = Environment.MachineName,
+        Name = _options.Name,
         ProcessId = (uint)Environment.ProcessId,
         DatasetDigests = { _datasets.Digests() },
         KnownAnswer = ByteString.CopyFrom(_knownAnswer),

@@ -27,6 +27,9 @@ public sealed class CheckpointStore(IFileSystem files, string directory)
     /// <summary>The steps behind the checkpoints that are here, valid or not, the newest first. In a run that goes on the oldest may vanish at any moment.</summary>
     public IReadOnlyList<long> Steps => [.. NewestFirst().Select(path => CheckpointFormat.StepsOf(Path.GetFileName(path))!.Value)];
 
+    /// <summary>The newest one's steps by its name, valid or not; null if there is none.</summary>
+    public long? NewestSteps => NewestFirst().Select(path => CheckpointFormat.StepsOf(Path.GetFileName(path))).FirstOrDefault();
+
     /// <summary>Whether a directory is, by its name, a checkpoint.</summary>
     public static bool IsCheckpointName(string name) => CheckpointFormat.StepsOf(name) is not null;
 
