@@ -149,7 +149,7 @@ internal sealed class RunConductor
         }
 
         Drain();
-        _waiting.Observe(_clock.Now, _reports.IsShortOfWorkers);
+        _waiting.Observe(_clock.Now, _reports.IsShortOfWorkers || _session.NeedsAnotherOpinion);
     }
 
     /// <summary>Answers who still waits for an answer.</summary>

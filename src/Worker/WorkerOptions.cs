@@ -2,6 +2,7 @@ using DistTrain.Core;
 using DistTrain.Core.Data;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
+using Grpc.Core.Interceptors;
 
 namespace DistTrain.Worker;
 
@@ -42,6 +43,12 @@ public sealed record WorkerOptions
 
     /// <summary>Said instead of the true known answer; for tests.</summary>
     internal byte[]? KnownAnswer { get; init; }
+
+    /// <summary>Changes a partial before its checksum is computed, on the compute thread: a worker that lies. For tests.</summary>
+    internal Action<Lease, Partial>? Tamper { get; init; }
+
+    /// <summary>Sees every message of the calls: a wire that loses, repeats and reorders them. For tests.</summary>
+    internal Interceptor? Interceptor { get; init; }
 
     /// <summary>The coordinator's address.</summary>
     /// <exception cref="InvalidInputException">It is none.</exception>

@@ -62,7 +62,7 @@ public static class WorkerRole
 #pragma warning disable CA5394 // Spreading reconnects needs no secrecy.
         var backoff = new Backoff(Random.Shared.NextDouble);
 #pragma warning restore CA5394
-        using var clients = new Clients(address);
+        using var clients = new Clients(address, options.Interceptor);
         var since = time.GetTimestamp();
         var timeout = options.StartTimeout;
         var left = timeout;

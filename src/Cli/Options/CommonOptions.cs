@@ -174,6 +174,10 @@ public static class CommonOptions
     /// <summary>--json</summary>
     public static readonly Setting<bool> Json = Settings.Flag("--json", "One JSON object per line on standard output, nothing else there.");
 
+    /// <summary>--progress-interval, for programs that act on the steps of a run</summary>
+    public static readonly Setting<TimeSpan> ProgressInterval = Settings.Seconds(
+        "--progress-interval", "Seconds between two progress events of --json at least. Default 2.", hidden: true);
+
     /// <summary>--listen</summary>
     public static readonly Setting<DnsEndPoint> Listen = Settings.Address(
         "--listen", $"Address to serve workers on; port 0 takes a free one. Default 127.0.0.1:{DefaultPort}.");

@@ -18,7 +18,7 @@ public sealed class CoordinatorVerb : Verb
     public override IReadOnlyList<Setting> Settings { get; } =
     [
         CommonOptions.Listen, CommonOptions.Insecure, CommonOptions.WorkersToStart, .. CommonOptions.OfMembership, .. CommonOptions.OfRun, CommonOptions.Out, .. CommonOptions.OfCheckpoints, CommonOptions.Config,
-        CommonOptions.StartTimeout, CommonOptions.Json,
+        CommonOptions.StartTimeout, CommonOptions.Json, CommonOptions.ProgressInterval,
     ];
 
     /// <inheritdoc/>
