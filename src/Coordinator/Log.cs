@@ -54,6 +54,12 @@ internal static partial class Log
     [LoggerMessage(132, LogLevel.Information, "An operator asked to {Verb}")]
     public static partial void Control(ILogger log, ControlVerb verb);
 
+    [LoggerMessage(133, LogLevel.Information, "An operator asked for {Workers} workers")]
+    public static partial void Scaled(ILogger log, uint workers);
+
+    [LoggerMessage(134, LogLevel.Warning, "Refused to {Peer}, which is not this machine: {Method}")]
+    public static partial void ControlRefused(ILogger log, string peer, string method);
+
     [LoggerMessage(130, LogLevel.Warning, "{Message}")]
     public static partial void Waiting(ILogger log, string message);
 

@@ -142,6 +142,7 @@ internal sealed class Attachment : IComputeListener
         Threads = (uint)_options.Threads,
         VectorBits = (uint)VectorWidth.Bits,
         Host = Environment.MachineName,
+        Name = _options.Name,
         ProcessId = (uint)Environment.ProcessId,
         DatasetDigests = { _datasets.Digests() },
         KnownAnswer = ByteString.CopyFrom(_knownAnswer),

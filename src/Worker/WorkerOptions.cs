@@ -9,8 +9,16 @@ namespace DistTrain.Worker;
 /// <summary>Where a worker's coordinator is, and how it works. Nothing here changes a bit of the result.</summary>
 public sealed record WorkerOptions
 {
+    private const int MaximumNameLength = 255;
+
     /// <summary>The coordinator: <c>host:port</c>, <c>host</c> (port 29500) or a http URI.</summary>
     public required string Coordinator { get; init; }
+
+    /// <summary>
+    /// A name that it keeps when it starts again, by which the coordinator knows who crashes again and again; at most 255 characters, default empty: its host and
+    /// process id.
+    /// </summary>
+    public string Name { get; init; } = "";
 
     /// <summary>Threads that share a lease; at least 1, default 1.</summary>
     public int Threads { get; init; } = 1;
@@ -67,6 +75,11 @@ public sealed record WorkerOptions
     public void Validate()
     {
         Address();
+        if (Name.Length > MaximumNameLength || Name.Any(char.IsControl))
+        {
+            throw new InvalidInputException($"The worker's name has {Name.Length} characters; it must have at most {MaximumNameLength}, and no control characters.");
+        }
+
         if (Threads < 1)
         {
             throw new InvalidInputException($"The number of threads is {Threads}; it must be at least 1.");

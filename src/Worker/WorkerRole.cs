@@ -24,7 +24,7 @@ public static class WorkerRole
         using var leave = CancellationTokenSource.CreateLinkedTokenSource(stop);
         if (options.ExitWithStandardInput)
         {
-            StandardInputWatch.Start(() => leave.Cancel(), time);
+            StandardInputWatch.Start(() => Leave(leave), time);
         }
 
         var address = options.Address();
@@ -41,6 +41,18 @@ public static class WorkerRole
         }
 
         return outcome;
+    }
+
+    private static void Leave(CancellationTokenSource leave)
+    {
+        try
+        {
+            leave.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has left, and the process is ending.
+        }
     }
 
     private static async Task<WorkerOutcome> AttachAgainAndAgainAsync(

@@ -98,6 +98,14 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
     public Task<Seen> ReachAsync(long step, int from = 0) => EventAsync(
         FormattableString.Invariant($"step {step}"), happened => happened is Progress progress && progress.Step >= step, from);
 
+    /// <summary>Waits for so many steps more, from the first word after a mark on.</summary>
+    public async Task AdvanceAsync(long steps, int? from = null)
+    {
+        var mark = from ?? Events.Count;
+        var first = (Progress)(await ReachAsync(0, mark)).Event;
+        await ReachAsync(first.Step + steps, mark);
+    }
+
     /// <summary>The first event from a mark on that something happened to a worker.</summary>
     public Task<Seen> WorkerEventAsync(string what, int? processId, int from, TimeSpan? patience = null) => EventAsync(
         $"worker {processId} {what}", happened => happened is WorkerChanged changed && changed.What == what && (processId is null || changed.ProcessId == processId), from, patience);

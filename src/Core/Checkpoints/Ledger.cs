@@ -10,7 +10,7 @@ namespace DistTrain.Core.Checkpoints;
 /// <param name="path">The file.</param>
 public sealed class Ledger(IFileSystem files, string path) : IDisposable
 {
-    private const int RecordsAtOnce = 2048;
+    private const int RecordsAtOnce = 256;
 
     private readonly RecordLog _log = new(files, path, leavesHole: false);
 

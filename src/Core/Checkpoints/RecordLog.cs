@@ -13,7 +13,7 @@ internal sealed class RecordLog(IFileSystem files, string path, bool leavesHole,
     /// <summary>A million steps and more, on a disk that does not answer.</summary>
     public const int DefaultMaximumBytes = 64 << 20;
 
-    private const int InitialBytes = 64 << 10;
+    private const int InitialBytes = 4 << 10;
 
     private readonly Lock _gate = new();
     private readonly Lock _flushGate = new();

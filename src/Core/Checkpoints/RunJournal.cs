@@ -25,8 +25,7 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     private const int FlushBytes = 1 << 20;
 
     private readonly RunLock _lock;
-    private readonly HashChainLog _chain;
-    private readonly Ledger _ledger;
+    private readonly RunLogs _logs;
     private readonly JournalOptions _options;
     private readonly Action<string> _warn;
     private readonly Thread _saver;
@@ -35,16 +34,14 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     private TimeSpan _saveBegan;
     private SaveResult? _lastResult;
     private bool _isSaving;
+    private bool _isTelling;
     private bool _isFlushDue;
     private bool _isStopping;
-    private volatile bool _isFailing;
-    private volatile bool _isSuperseded;
 
     private RunJournal(IFileSystem files, string directory, RunLock held, CheckpointStore store, JournalOptions options, Action<string> warn)
     {
         (_lock, Store, _options, _warn) = (held, store, options, warn);
-        _chain = new HashChainLog(files, Path.Combine(directory, ChainName));
-        _ledger = new Ledger(files, Path.Combine(directory, LedgerName));
+        _logs = new RunLogs(files, directory, held, warn);
         _saver = new Thread(Serve) { IsBackground = true, Name = "checkpoint saver" };
     }
 
@@ -70,7 +67,7 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     }
 
     /// <summary>Whether another process has been found to have taken the run over: nothing more is written, and this process should stop.</summary>
-    public bool IsSuperseded => _isSuperseded;
+    public bool IsSuperseded => _logs.IsSuperseded;
 
     /// <summary>Called at the end of each save, on the thread that saved; the next save may begin. May be null.</summary>
     public Action<SaveResult>? Saved { get; set; }
@@ -115,10 +112,10 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     /// <exception cref="InvalidInputException">They cannot be opened.</exception>
     public void Begin(TrainingState state)
     {
-        OrInvalidInput(_chain.Path, () =>
+        OrInvalidInput(_logs.Chain.Path, () =>
         {
-            _chain.Begin(state.StepsDone, state.Chain, _warn);
-            _ledger.Begin(state.StepsDone, _warn);
+            _logs.Chain.Begin(state.StepsDone, state.Chain, _warn);
+            _logs.Ledger.Begin(state.StepsDone, _warn);
             return true;
         });
         _snapshot?.Dispose();
@@ -128,13 +125,13 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     }
 
     /// <summary>Enters an accepted training partial in the ledger, in memory.</summary>
-    public void Count(long step, ShardRange node, int worker) => _ledger.Append(new LedgerRecord(step, Incarnation, worker, node));
+    public void Count(long step, ShardRange node, int worker) => _logs.Ledger.Append(new LedgerRecord(step, Incarnation, worker, node));
 
     /// <summary>Enters the parameters after a step in the chain, in memory. Before <see cref="BeginSave"/>.</summary>
     public void StepDone(TrainingState state)
     {
-        _chain.Append(state.StepsDone, state.Chain);
-        if (_chain.PendingBytes + _ledger.PendingBytes >= FlushBytes)
+        _logs.Chain.Append(state.StepsDone, state.Chain);
+        if (_logs.PendingBytes >= FlushBytes)
         {
             lock (_gate)
             {
@@ -165,13 +162,13 @@ public sealed class RunJournal : IRunRecorder, IDisposable
         }
     }
 
-    /// <summary>Waits until no save is in flight.</summary>
+    /// <summary>Waits until no save is in flight and <see cref="Saved"/> has returned.</summary>
     /// <returns>What became of the last one; null if there was none.</returns>
     public SaveResult? WaitForSave()
     {
         lock (_gate)
         {
-            while (_isSaving)
+            while (_isSaving || _isTelling)
             {
                 Monitor.Wait(_gate);
             }
@@ -184,17 +181,7 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     /// Makes chain and ledger durable; if the disk fails, warns, keeps them and tries again with the next flush. If the run was taken over, they
     /// are no longer this process's to write.
     /// </summary>
-    public void Flush()
-    {
-        try
-        {
-            FlushLogs();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SupersededException)
-        {
-            // Reported in FlushLogs.
-        }
-    }
+    public void Flush() => _logs.TryFlush();
 
     /// <summary>Waits for the save in flight, makes the logs durable and gives the run back.</summary>
     public void Dispose()
@@ -211,8 +198,7 @@ public sealed class RunJournal : IRunRecorder, IDisposable
             Flush();
         }
 
-        _chain.Dispose();
-        _ledger.Dispose();
+        _logs.Dispose();
         _snapshot?.Dispose();
         _lock.Dispose();
     }
@@ -247,12 +233,16 @@ public sealed class RunJournal : IRunRecorder, IDisposable
             var result = Save(_snapshot!);
             lock (_gate)
             {
-                (_lastResult, _isSaving) = (result, false);
-                Monitor.PulseAll(_gate);
+                (_lastResult, _isSaving, _isTelling) = (result, false, true);
             }
 
             // Who is told may begin the next one at once.
             Saved?.Invoke(result);
+            lock (_gate)
+            {
+                _isTelling = false;
+                Monitor.PulseAll(_gate);
+            }
         }
     }
 
@@ -263,8 +253,8 @@ public sealed class RunJournal : IRunRecorder, IDisposable
         {
             path = Store.Save(snapshot, Incarnation, beforeRename: () =>
             {
-                FlushLogs();
-                EnsureNotFenced();
+                _logs.Flush();
+                _logs.EnsureNotFenced();
             });
         }
         catch (NotFiniteException e)
@@ -293,54 +283,6 @@ public sealed class RunJournal : IRunRecorder, IDisposable
         return saved;
 
         SaveResult Failed(SaveOutcome outcome, Exception e) => new(snapshot.StepsDone, outcome, Path: null, e.Message, Now() - _saveBegan);
-    }
-
-    /// <summary>A row of failures is reported once; what had to be given up, whenever it had to be.</summary>
-    private void FlushLogs()
-    {
-        try
-        {
-            EnsureNotFenced();
-            _chain.Flush();
-            _ledger.Flush();
-            _isFailing = false;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            if (!_isFailing)
-            {
-                _isFailing = true;
-                _warn($"The run's chain or ledger cannot be written: {e.Message} They are kept in memory; the next flush tries again.");
-            }
-
-            throw;
-        }
-        finally
-        {
-            var (hashes, records) = (_chain.TakeDropped(), _ledger.TakeDropped());
-            if (hashes + records > 0)
-            {
-                _warn($"Too much was waiting for the disk: {hashes} hashes of the chain are unknown (zero) and {records} records of the ledger are missing.");
-            }
-        }
-    }
-
-    private void EnsureNotFenced()
-    {
-        try
-        {
-            _lock.EnsureNotFenced();
-        }
-        catch (SupersededException e)
-        {
-            if (!_isSuperseded)
-            {
-                _isSuperseded = true;
-                _warn(e.Message);
-            }
-
-            throw;
-        }
     }
 
     private TimeSpan Now() => _options.Clock?.Invoke() ?? TimeSpan.Zero;
