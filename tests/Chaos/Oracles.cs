@@ -85,7 +85,9 @@ internal static class Oracles
     {
         var code = await cluster.Coordinator.ExitAsync(ExitTime);
         RowContext.Expect(code == expected, $"O5: the coordinator ended with {code}, not {expected}\n{cluster.Coordinator.Errors}");
-        foreach (var worker in cluster.Workers.Where(worker => worker is { WasKilled: false, IsDoomed: false }))
+        // Who had not found the coordinator yet still looks for it.
+        var joined = cluster.Events.Workers("joined").Select(joined => joined.Event.ProcessId).ToHashSet();
+        foreach (var worker in cluster.Workers.Where(worker => worker is { WasKilled: false, IsDoomed: false } && joined.Contains(worker.Id)))
         {
             var workerCode = await worker.ExitAsync(ExitTime);
             RowContext.Expect(workerCode == 0, $"O5: {worker.Name} ({worker.Id}) ended with {workerCode}\n{worker.Errors}");
