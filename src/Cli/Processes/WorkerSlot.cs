@@ -185,12 +185,13 @@ internal sealed class WorkerSlot : IAsyncDisposable
         lock (_gate)
         {
             _process = process;
-            changed = _changed.Task;
+            // Who is no longer wanted by now was not there to be told.
+            changed = _isWanted ? _changed.Task : Task.CompletedTask;
         }
 
         await using (process.ConfigureAwait(false))
         {
-            if (!IsWanted)
+            if (changed.IsCompleted)
             {
                 process.AskToLeave();
             }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using DistTrain.Coordinator;
 using DistTrain.Core.Checkpoints;
 using DistTrain.Core.Data;
@@ -164,6 +165,21 @@ public sealed class OperatorVerbTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Run_ThatIsOnlyStarting_IsWaitedFor()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        listener.Stop();
+
+        var status = _command.RunAsync("status", "--coordinator", $"127.0.0.1:{port}", "--start-timeout", "30", "--json");
+        await StartAsync(port: port);
+
+        Assert.Equal(0, await status);
+        Assert.Single(_command.Lines);
+    }
+
+    [Fact]
     public async Task Ended_WhileItIsLookedFor_ExitsWith3()
     {
         await StartAsync();
@@ -178,7 +194,7 @@ public sealed class OperatorVerbTests : IAsyncDisposable
         DiskFileSystem.Instance, _command.File(name), new RunHolder(host ?? Environment.MachineName, Environment.ProcessId, DateTimeOffset.UnixEpoch), () => 0, Assert.Fail);
 
     /// <summary>A run that waits for workers.</summary>
-    private async Task StartAsync(ulong incarnation = 1)
+    private async Task StartAsync(ulong incarnation = 1, int port = 0)
     {
         var digits = SyntheticDigits.Create(trainCount: 120, testCount: 40);
         var spec = new RunSpec(
@@ -193,7 +209,7 @@ public sealed class OperatorVerbTests : IAsyncDisposable
         _run = await CoordinatorRun.StartAsync(
             spec,
             digits,
-            new CoordinatorOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0), MaximumWorkers = 8 },
+            new CoordinatorOptions { Listen = new IPEndPoint(IPAddress.Loopback, port), MaximumWorkers = 8 },
             observer: null,
             clusterObserver: null,
             NullLoggerFactory.Instance,
