@@ -11,6 +11,7 @@ internal sealed class Desk
     private readonly Action<Desk, string, bool> _ended;
     private readonly WorkerReader _reader;
     private readonly Intake _intake;
+    private readonly ChecksumForger? _forger;
     private IEnumerator<CoordinatorMessage>? _writing;
     private bool _hasNext;
     private bool _isOver;
@@ -20,6 +21,7 @@ internal sealed class Desk
     {
         (_world, _coordinator, Link, Connection, _ended) = (world, coordinator, link, connection, ended);
         _intake = new Intake(world, coordinator);
+        _forger = world.Mutation == Mutation.NoChecksums ? new ChecksumForger() : null;
         _reader = new WorkerReader(connection, world.Scenario.Spec, Scenario.Data, _intake);
     }
 
@@ -43,16 +45,12 @@ internal sealed class Desk
             return;
         }
 
-        _intake.Prepare(message);
-        var taken = _reader.TakeAsync(message);
-        if (!taken.IsCompleted)
+        foreach (var next in _forger?.Take(message) ?? [message])
         {
-            throw new InvalidOperationException("A reader waits in a simulated world.");
-        }
-
-        if (taken.Result is { } end)
-        {
-            EndCall(end.Reason, end.InOrder);
+            if (!_isOver)
+            {
+                Read(next);
+            }
         }
     }
 
@@ -92,6 +90,21 @@ internal sealed class Desk
             _isOver = true;
             _reader.Abandon();
             Connection.Dispose();
+        }
+    }
+
+    private void Read(WorkerMessage message)
+    {
+        _intake.Prepare(message);
+        var taken = _reader.TakeAsync(message);
+        if (!taken.IsCompleted)
+        {
+            throw new InvalidOperationException("A reader waits in a simulated world.");
+        }
+
+        if (taken.Result is { } end)
+        {
+            EndCall(end.Reason, end.InOrder);
         }
     }
 

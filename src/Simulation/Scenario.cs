@@ -77,7 +77,7 @@ internal sealed record Scenario(
     public Scenario With(Mutation mutation) => mutation switch
     {
         Mutation.NoAudit => this with { Options = Options with { AuditShare = 0 } },
-        Mutation.UnorderedSums => this with { Options = Options with { AuditShare = 0 }, LyingWorkers = 0 },
+        Mutation.UnorderedSums or Mutation.NoDeduplication => this with { Options = Options with { AuditShare = 0 }, LyingWorkers = 0 },
         _ => this,
     };
 

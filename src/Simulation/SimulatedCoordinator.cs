@@ -17,6 +17,7 @@ internal sealed class SimulatedCoordinator : SimulatedProcess, IRunIntake, IRunR
     private readonly ProcessDisk _disk;
     private readonly Queue<(RunInput Input, ulong Origin)> _inputs = new();
     private readonly Dictionary<Link, Desk> _desks = [];
+    private readonly Sabotage _sabotage;
     private RunJournal? _journal;
     private RunConductor? _conductor;
     private Reception? _reception;
@@ -30,7 +31,7 @@ internal sealed class SimulatedCoordinator : SimulatedProcess, IRunIntake, IRunR
     public SimulatedCoordinator(World world, string name, string host)
         : base(world.Time)
     {
-        (_world, _name, Host) = (world, name, host);
+        (_world, _name, Host, _sabotage) = (world, name, host, new Sabotage(world));
         _disk = new ProcessDisk(world.Disk, host)
         {
             Died = () => Die(withMachine: false),
@@ -267,7 +268,10 @@ internal sealed class SimulatedCoordinator : SimulatedProcess, IRunIntake, IRunR
         try
         {
             _world.Rules.Origin = origin;
-            _conductor!.Take(input);
+            if (!_sabotage.Intercepts(input, _conductor!, this))
+            {
+                _conductor!.Take(input);
+            }
         }
         catch (Exception e) when (e is TrainingFailedException or NotEnoughWorkersException or OperationCanceledException)
         {
