@@ -52,7 +52,8 @@ internal sealed class CalmRuns(string directory)
     }
 
     /// <summary>A run that no row sees the end of: it is asked to stop.</summary>
-    public Task<BaseRun> LongAsync() => LastingAsync(LongSeconds);
+    /// <param name="seconds">What the row takes at most.</param>
+    public Task<BaseRun> LongAsync(double seconds = LongSeconds) => LastingAsync(seconds);
 
     /// <summary>Steps a second of three workers without faults.</summary>
     public async Task<double> StepsPerSecondAsync() => _stepsPerSecond ??= await MeasureAsync();

@@ -50,7 +50,7 @@ internal static class CoordinatorFaults
     /// <summary>P11: stopped for ten seconds, then for a minute.</summary>
     public static async Task Pause(RowContext context)
     {
-        var run = await context.Calm.LongAsync();
+        var run = await context.Calm.LongAsync(120);
         await using var cluster = context.Cluster(run);
         await cluster.StartAsync(3);
         int[] pauses = [10, 60];
