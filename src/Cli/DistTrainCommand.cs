@@ -11,7 +11,9 @@ public static class DistTrainCommand
     /// <summary>Everything it can do.</summary>
     public static IReadOnlyList<Verb> Verbs { get; } =
     [
-        new TrainVerb(), new CoordinatorVerb(), new WorkerVerb(), new EvaluateVerb(), new CompareVerb(), new GradCheckVerb(), new SimulateVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(),
+        new TrainVerb(), new CoordinatorVerb(), new WorkerVerb(), new EvaluateVerb(), new CompareVerb(),
+        new StatusVerb(), new PauseVerb(), new ResumeVerb(), new CheckpointVerb(), new StopVerb(), new ScaleVerb(), new GradCheckVerb(),
+        new SimulateVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(),
     ];
 
     /// <summary>Runs one command line.</summary>

@@ -1,3 +1,4 @@
+using DistTrain.Cli.Operating;
 using DistTrain.Cli.Verbs;
 using DistTrain.Coordinator;
 using DistTrain.Core;
@@ -21,6 +22,8 @@ public sealed record Failure(string Reason, int ExitCode)
             $"Stopped by {(call.Stop.ExitCode == Cli.ExitCode.Interrupted ? "SIGINT" : "SIGTERM")} before the end.", call.Stop.ExitCode),
         InvalidInputException => new(exception.Message, Cli.ExitCode.WrongUse),
         TrainingFailedException => new(exception.Message, Cli.ExitCode.Failed),
+        NoCoordinatorException => new(exception.Message, Cli.ExitCode.NotEnoughWorkers),
+        RefusedByRunException refused => new(refused.Message, refused.IsFailure ? Cli.ExitCode.Failed : Cli.ExitCode.WrongUse),
         NotEnoughWorkersException => new(exception.Message, Cli.ExitCode.NotEnoughWorkers),
         ChildFailedException child => new(child.Message, child.ExitCode),
         IOException or UnauthorizedAccessException => new($"A file or stream could not be read or written: {exception.Message.ReplaceLineEndings(" ")}", Cli.ExitCode.Failed),

@@ -22,6 +22,7 @@ internal sealed class ClusterRun : IRunIntake
     private readonly Channel<RunInput> _inputs;
     private readonly TaskCompletionSource<TrainingState> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _hasEnded;
+    private Func<int, int>? _scale;
 
     /// <summary>A run that has not begun.</summary>
     public ClusterRun(ConductorSetup setup)
@@ -33,6 +34,7 @@ internal sealed class ClusterRun : IRunIntake
         ParameterCount = _conductor.State.Parameters.Layout.Length;
         Pools = _conductor.State.Pools;
         IsAuditing = setup.Options.AuditShare > 0;
+        KeepsCheckpoints = setup.Recorder is not null;
     }
 
     /// <inheritdoc/>
@@ -46,6 +48,16 @@ internal sealed class ClusterRun : IRunIntake
 
     /// <inheritdoc/>
     public bool IsAuditing { get; }
+
+    /// <summary>Whether there is somebody to keep checkpoints.</summary>
+    public bool KeepsCheckpoints { get; }
+
+    /// <summary>Makes so many worker processes of this run's own be there, and says how many were to be before; null if it has none. Any thread.</summary>
+    public Func<int, int>? Scale
+    {
+        get => Volatile.Read(ref _scale);
+        set => Volatile.Write(ref _scale, value);
+    }
 
     /// <summary>Who may not come back; for any thread.</summary>
     public Quarantine Quarantine => _conductor.Quarantine;
@@ -77,6 +89,27 @@ internal sealed class ClusterRun : IRunIntake
         }
 
         return false;
+    }
+
+    /// <summary>Asks for something; answered when it is done.</summary>
+    public async Task<ControlReply> ControlAsync(ControlVerb verb)
+    {
+        var reply = new TaskCompletionSource<ControlReply>(TaskCreationOptions.RunContinuationsAsynchronously);
+        return await TellAsync(new RunInput.Control(verb, reply)) ? await reply.Task : new ControlReply(-1, "the run has ended");
+    }
+
+    /// <summary>How the run stands; null if it has ended.</summary>
+    public async Task<RunStatus?> StatusAsync()
+    {
+        var reply = new TaskCompletionSource<RunStatus>(TaskCreationOptions.RunContinuationsAsynchronously);
+        try
+        {
+            return await TellAsync(new RunInput.Status(reply)) ? await reply.Task : null;
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Runs to the end. Never throws: the outcome is <see cref="Completion"/>.</summary>
@@ -118,7 +151,7 @@ internal sealed class ClusterRun : IRunIntake
         Ending = new RunEnded { Outcome = outcome, Reason = failure?.Message ?? "" };
         _hasEnded = true;
         _inputs.Writer.TryComplete();
-        _conductor.End(isStopped: failure is RunStoppedException);
+        _conductor.End(failure);
         var connections = _conductor.Connections.ToList();
         while (_inputs.Reader.TryRead(out var late))
         {

@@ -82,7 +82,11 @@ public sealed class CoordinatorRun : IAsyncDisposable
             recorder.Saved += result => _ = run.TellAsync(new RunInput.Saved(result)).AsTask();
         }
 
-        var server = Build(options, loggers, new TrainingService(spec, dataset, options, run, KnownAnswer.Compute(VectorKernels.Best), time));
+        var server = Build(
+            options,
+            loggers,
+            new TrainingService(spec, dataset, options, run, KnownAnswer.Compute(VectorKernels.Best), time),
+            new ControlService(run, options, log));
         try
         {
             await server.StartAsync();
@@ -118,24 +122,22 @@ public sealed class CoordinatorRun : IAsyncDisposable
     }
 
     /// <summary>Asks for something; answered when it is done. <see cref="ControlVerb.Stop"/> ends the run after its step, with a checkpoint if it keeps any.</summary>
-    public async Task<ControlReply> ControlAsync(ControlVerb verb)
-    {
-        var reply = new TaskCompletionSource<ControlReply>(TaskCreationOptions.RunContinuationsAsynchronously);
-        return await _run.TellAsync(new RunInput.Control(verb, reply)) ? await reply.Task : new ControlReply(-1, "the run has ended");
-    }
+    public Task<ControlReply> ControlAsync(ControlVerb verb) => _run.ControlAsync(verb);
 
     /// <summary>How the run stands; null if it has ended.</summary>
-    public async Task<RunStatus?> StatusAsync()
+    public Task<RunStatus?> StatusAsync() => _run.StatusAsync();
+
+    /// <summary>Whether the run is over, even if workers are still being told.</summary>
+    public bool HasEnded => _run.HasEnded;
+
+    /// <summary>
+    /// What an operator's wish for so many workers does: makes so many processes of this run's own be there, and says how many were to be before. Null,
+    /// the default, for a run that starts none: the wish is refused. Called on any thread.
+    /// </summary>
+    public Func<int, int>? Scale
     {
-        var reply = new TaskCompletionSource<RunStatus>(TaskCreationOptions.RunContinuationsAsynchronously);
-        try
-        {
-            return await _run.TellAsync(new RunInput.Status(reply)) ? await reply.Task : null;
-        }
-        catch (OperationCanceledException)
-        {
-            return null;
-        }
+        get => _run.Scale;
+        set => _run.Scale = value;
     }
 
     /// <summary>
@@ -156,13 +158,15 @@ public sealed class CoordinatorRun : IAsyncDisposable
         await _server.DisposeAsync();
     }
 
-    private static WebApplication Build(CoordinatorOptions options, ILoggerFactory loggers, TrainingService service)
+    private static WebApplication Build(CoordinatorOptions options, ILoggerFactory loggers, TrainingService service, ControlService control)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton<ILoggerFactory>(new ServerLoggerFactory(loggers));
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddSingleton(service);
-        builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = Protocol.MaximumMessageBytes);
+        builder.Services.AddSingleton(control);
+        builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = Protocol.MaximumMessageBytes)
+            .AddServiceOptions<ControlService>(grpc => grpc.MaxReceiveMessageSize = ControlRules.MaximumMessageBytes);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.GoodbyeDeadline);
         builder.WebHost.UseKestrelCore();
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -181,6 +185,7 @@ public sealed class CoordinatorRun : IAsyncDisposable
         var server = builder.Build();
         server.UseRouting();
         server.MapGrpcService<TrainingService>();
+        server.MapGrpcService<ControlService>();
         return server;
     }
 

@@ -51,8 +51,14 @@ internal static partial class Log
     [LoggerMessage(123, LogLevel.Warning, "Not finite: shards {Node} of {Kind} {Version} from {Worker}; computed again")]
     public static partial void NotFinite(ILogger log, ShardRange node, RoundKind kind, long version, WorkerInfo worker);
 
-    [LoggerMessage(132, LogLevel.Information, "An operator asked to {Verb}")]
+    [LoggerMessage(132, LogLevel.Information, "Asked to {Verb}")]
     public static partial void Control(ILogger log, ControlVerb verb);
+
+    [LoggerMessage(133, LogLevel.Information, "Asked to have {Workers} workers of the run's own")]
+    public static partial void Scaled(ILogger log, uint workers);
+
+    [LoggerMessage(134, LogLevel.Warning, "Refused to {Peer}, which is not this machine: {Method}")]
+    public static partial void ControlRefused(ILogger log, string peer, string method);
 
     [LoggerMessage(130, LogLevel.Warning, "{Message}")]
     public static partial void Waiting(ILogger log, string message);

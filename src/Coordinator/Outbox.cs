@@ -52,6 +52,20 @@ internal sealed class Outbox
         }
     }
 
+    /// <summary>How many sets of parameters, leases and other messages wait.</summary>
+    internal (int Parameters, int Leases, int Others) Waiting
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return (Count(ItemKind.Parameters), Count(ItemKind.Lease), Count(ItemKind.Other));
+            }
+
+            int Count(ItemKind kind) => _items.Count(item => item.Kind == kind);
+        }
+    }
+
     /// <summary>The number of the message being written, from 1; 0 while none is. One that stays the same waits for the worker to read.</summary>
     public long Writing => Volatile.Read(ref _writing);
 

@@ -13,13 +13,13 @@ internal sealed class PendingReplies
     public void AwaitStop(TaskCompletionSource<ControlReply> reply) => _stops.Add(reply);
 
     /// <summary>A save has ended.</summary>
-    public void Saved(long steps, string? failure)
+    public void Saved(long steps, string? failure, string? path)
     {
         foreach (var (wanted, reply) in _saves)
         {
             if (wanted <= steps)
             {
-                reply.TrySetResult(new ControlReply(steps, failure));
+                reply.TrySetResult(new ControlReply(steps, failure, path));
             }
         }
 
@@ -28,10 +28,11 @@ internal sealed class PendingReplies
 
     /// <summary>The run has ended.</summary>
     /// <param name="steps">Steps done.</param>
-    /// <param name="isStopped">With a checkpoint, as asked.</param>
-    public void Ended(long steps, bool isStopped)
+    /// <param name="isStopped">As asked.</param>
+    /// <param name="isSaved">With a checkpoint of all of them.</param>
+    public void Ended(long steps, bool isStopped, bool isSaved)
     {
         _stops.ForEach(reply => reply.TrySetResult(new ControlReply(steps, isStopped ? null : "the run ended by itself before")));
-        _saves.ForEach(pending => pending.Reply.TrySetResult(new ControlReply(steps, isStopped ? null : "the run ended before")));
+        _saves.ForEach(pending => pending.Reply.TrySetResult(new ControlReply(steps, isSaved ? null : "the run ended before")));
     }
 }

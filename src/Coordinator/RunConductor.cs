@@ -51,6 +51,7 @@ internal sealed class RunConductor
     private RoundBox? _current;
     private (long LeaseId, Partial Partial) _arriving;
     private TimeSpan _savedAt;
+    private string? _savedPath;
     private int _workersToStart;
     private long _evaluationAnnounced = -1;
     private int? _slowest;
@@ -130,7 +131,8 @@ internal sealed class RunConductor
                 Apply(SessionEvent.WorkersExpected(_workersToStart));
                 break;
             case RunInput.Saved(var result):
-                _pending.Saved(result.StepsDone, result.Failure);
+                _savedPath = result.Path ?? _savedPath;
+                _pending.Saved(result.StepsDone, result.Failure, result.Path);
                 Apply(result.ToEvent());
                 break;
             case RunInput.Control(var verb, var reply):
@@ -151,7 +153,7 @@ internal sealed class RunConductor
     }
 
     /// <summary>Answers who still waits for an answer.</summary>
-    public void End(bool isStopped) => _pending.Ended(State.StepsDone, isStopped);
+    public void End(Exception? failure) => _pending.Ended(State.StepsDone, failure is OperationCanceledException, failure is RunStoppedException);
 
     private TimeSpan RoundTook => _clock.Now - _times.Since;
 
@@ -485,13 +487,14 @@ internal sealed class RunConductor
 
     private void Control(ControlVerb verb, TaskCompletionSource<ControlReply> reply)
     {
+        Log.Control(_log, verb);
         switch (verb)
         {
             case ControlVerb.Checkpoint when _setup.Recorder is null:
                 reply.TrySetResult(new ControlReply(State.StepsDone, "this run keeps no checkpoints"));
                 break;
             case ControlVerb.Checkpoint when _session.SavedAt == State.StepsDone:
-                reply.TrySetResult(new ControlReply(State.StepsDone, null));
+                reply.TrySetResult(new ControlReply(State.StepsDone, null, _savedPath));
                 break;
             case ControlVerb.Checkpoint:
                 _pending.AwaitSave(State.StepsDone, reply);
@@ -502,7 +505,6 @@ internal sealed class RunConductor
                 Apply(SessionEvent.StopAsked());
                 break;
             default:
-                Log.Control(_log, verb);
                 Apply(verb == ControlVerb.Pause ? SessionEvent.PauseAsked() : SessionEvent.ResumeAsked());
                 reply.TrySetResult(new ControlReply(State.StepsDone, null));
                 break;

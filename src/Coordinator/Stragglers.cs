@@ -9,9 +9,14 @@ internal sealed class Stragglers(TimeProvider time)
     /// <summary>How many steps between two looks: what is measured is smoothed, and ranges that move at every step cost more than they gain.</summary>
     private const int StepsBetweenLooks = 25;
 
+    /// <summary>A neighbour's moment on a busy machine makes nobody slow: who is named, or no longer is, has been so for this long.</summary>
+    private static readonly TimeSpan Persistence = TimeSpan.FromSeconds(2);
+
     private readonly long _start = time.GetTimestamp();
     private readonly Dictionary<int, WorkerTimings> _timings = [];
     private int _steps;
+    private SlowWorker? _found;
+    private TimeSpan _foundSince;
 
     /// <summary>The worker that the others wait for; null if none is much slower.</summary>
     public SlowWorker? Slowest { get; private set; }
@@ -58,7 +63,18 @@ internal sealed class Stragglers(TimeProvider time)
             return false;
         }
 
-        Slowest = SlowestRules.Find(_timings.Select(pair => pair.Value.PaceOf(pair.Key)), Slowest?.Worker);
+        var found = SlowestRules.Find(_timings.Select(pair => pair.Value.PaceOf(pair.Key)), _found?.Worker);
+        if (found?.Worker != _found?.Worker)
+        {
+            _foundSince = now;
+        }
+
+        _found = found;
+        if (now - _foundSince >= Persistence)
+        {
+            Slowest = found;
+        }
+
         return true;
     }
 

@@ -35,7 +35,8 @@ internal sealed class SimulatedCoordinator : SimulatedProcess, IRunIntake, IRunR
         _disk = new ProcessDisk(world.Disk, host)
         {
             Died = () => Die(withMachine: false),
-            Flushes = world.Mutation != Mutation.NoFlush,
+            FlushesFiles = world.Mutation != Mutation.NoFileFlush,
+            FlushesDirectories = world.Mutation != Mutation.NoDirectoryFlush,
             BlindFor = world.Mutation == Mutation.NoFencing ? "incarnation.json" : null,
         };
     }
@@ -288,6 +289,7 @@ internal sealed class SimulatedCoordinator : SimulatedProcess, IRunIntake, IRunR
         }
 
         Pump();
+        _world.Rules.Bounded(_conductor!, _desks.Count + _inputs.Count);
     }
 
     private void Tick()
@@ -323,7 +325,7 @@ internal sealed class SimulatedCoordinator : SimulatedProcess, IRunIntake, IRunR
         };
         _world.Trace.Add($"{_name} ends: {_ending.Outcome} {_ending.Reason}");
         var ending = _world.Rules.Ended(this, _conductor!.State, failure);
-        _conductor.End(isStopped: failure is RunStoppedException);
+        _conductor.End(failure);
         foreach (var connection in _conductor.Connections)
         {
             connection.Outbox.SendLast(new CoordinatorMessage { RunEnded = _ending });

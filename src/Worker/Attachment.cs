@@ -102,6 +102,7 @@ internal sealed class Attachment : IComputeListener
     void IComputeListener.Computed(Lease lease, Partial partial, TimeSpan computeTime)
     {
         // (4.1)
+        _options.Tamper?.Invoke(lease, partial);
         var header = PartialHeaders.Of(_welcome.Incarnation, lease, partial, computeTime);
         _outgoing.SendPartial(header, partial, _pools!.For(lease.Round.Kind));
     }
@@ -123,6 +124,7 @@ internal sealed class Attachment : IComputeListener
         Threads = (uint)_options.Threads,
         VectorBits = (uint)VectorWidth.Bits,
         Host = Environment.MachineName,
+        Name = _options.Name,
         ProcessId = (uint)Environment.ProcessId,
         DatasetDigests = { _datasets.Digests() },
         KnownAnswer = ByteString.CopyFrom(_knownAnswer),

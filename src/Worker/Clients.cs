@@ -1,5 +1,6 @@
 using DistTrain.Transport;
 using DistTrain.Transport.Wire;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace DistTrain.Worker;
@@ -13,11 +14,11 @@ internal sealed class Clients : IDisposable
     private readonly GrpcChannel _heartbeats;
 
     /// <summary>Nothing is connected before the first call.</summary>
-    public Clients(Uri address)
+    public Clients(Uri address, Interceptor? interceptor = null)
     {
         _tensors = Open(address);
         _heartbeats = Open(address);
-        Tensors = new Training.TrainingClient(_tensors);
+        Tensors = new Training.TrainingClient(interceptor is null ? _tensors.CreateCallInvoker() : _tensors.Intercept(interceptor));
         Heartbeats = new Training.TrainingClient(_heartbeats);
     }
 

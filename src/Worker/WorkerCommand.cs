@@ -33,6 +33,7 @@ public static class WorkerCommand
         var defaults = new WorkerOptions { Coordinator = "" };
         var coordinator = new Option<string>("--coordinator") { Description = "Where the coordinator listens, HOST:PORT.", Required = true };
         var threads = new Option<int>("--threads") { Description = "Threads to compute with; default 1.", DefaultValueFactory = _ => defaults.Threads };
+        var name = new Option<string>("--name") { Description = "Name that it keeps when it starts again; default its host and process id.", DefaultValueFactory = _ => "" };
         var startTimeout = Seconds("--start-timeout", "Seconds to look for the coordinator at first.", defaults.StartTimeout);
         var reconnectTimeout = Seconds("--reconnect-timeout", "Seconds to look for the coordinator after it was lost.", defaults.ReconnectTimeout);
         var cache = new Option<string>("--cache")
@@ -41,7 +42,7 @@ public static class WorkerCommand
             DefaultValueFactory = _ => defaults.CacheDirectory,
         };
         var withStandardInput = new Option<bool>("--exit-with-stdin") { Description = "End when standard input closes.", Hidden = true };
-        foreach (var option in (Option[])[coordinator, threads, startTimeout, reconnectTimeout, cache, withStandardInput])
+        foreach (var option in (Option[])[coordinator, threads, name, startTimeout, reconnectTimeout, cache, withStandardInput])
         {
             command.Options.Add(option);
         }
@@ -50,6 +51,7 @@ public static class WorkerCommand
         {
             Coordinator = parsed.GetRequiredValue(coordinator),
             Threads = parsed.GetValue(threads),
+            Name = parsed.GetRequiredValue(name),
             StartTimeout = Transport.Seconds.Of(parsed.GetValue(startTimeout), startTimeout.Name),
             ReconnectTimeout = Transport.Seconds.Of(parsed.GetValue(reconnectTimeout), reconnectTimeout.Name),
             CacheDirectory = parsed.GetRequiredValue(cache),

@@ -2,14 +2,23 @@ using DistTrain.Core;
 using DistTrain.Core.Data;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
+using Grpc.Core.Interceptors;
 
 namespace DistTrain.Worker;
 
 /// <summary>Where a worker's coordinator is, and how it works. Nothing here changes a bit of the result.</summary>
 public sealed record WorkerOptions
 {
+    private const int MaximumNameLength = 255;
+
     /// <summary>The coordinator: <c>host:port</c>, <c>host</c> (port 29500) or a http URI.</summary>
     public required string Coordinator { get; init; }
+
+    /// <summary>
+    /// A name that it keeps when it starts again, by which the coordinator knows who crashes again and again; at most 255 characters, default empty: its host and
+    /// process id.
+    /// </summary>
+    public string Name { get; init; } = "";
 
     /// <summary>Threads that share a lease; at least 1, default 1.</summary>
     public int Threads { get; init; } = 1;
@@ -34,6 +43,12 @@ public sealed record WorkerOptions
 
     /// <summary>Said instead of the true known answer; for tests.</summary>
     internal byte[]? KnownAnswer { get; init; }
+
+    /// <summary>Changes a partial before its checksum is computed, on the compute thread: a worker that lies. For tests.</summary>
+    internal Action<Lease, Partial>? Tamper { get; init; }
+
+    /// <summary>Sees every message of the calls: a wire that loses, repeats and reorders them. For tests.</summary>
+    internal Interceptor? Interceptor { get; init; }
 
     /// <summary>The coordinator's address.</summary>
     /// <exception cref="InvalidInputException">It is none.</exception>
@@ -60,6 +75,11 @@ public sealed record WorkerOptions
     public void Validate()
     {
         Address();
+        if (Name.Length > MaximumNameLength || Name.Any(char.IsControl))
+        {
+            throw new InvalidInputException($"The worker's name has {Name.Length} characters; it must have at most {MaximumNameLength}, and no control characters.");
+        }
+
         if (Threads < 1)
         {
             throw new InvalidInputException($"The number of threads is {Threads}; it must be at least 1.");

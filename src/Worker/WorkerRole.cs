@@ -24,7 +24,7 @@ public static class WorkerRole
         using var leave = CancellationTokenSource.CreateLinkedTokenSource(stop);
         if (options.ExitWithStandardInput)
         {
-            StandardInputWatch.Start(() => leave.Cancel(), time);
+            StandardInputWatch.Start(() => Leave(leave), time);
         }
 
         var address = options.Address();
@@ -43,6 +43,18 @@ public static class WorkerRole
         return outcome;
     }
 
+    private static void Leave(CancellationTokenSource leave)
+    {
+        try
+        {
+            leave.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has left, and the process is ending.
+        }
+    }
+
     private static async Task<WorkerOutcome> AttachAgainAndAgainAsync(
         WorkerOptions options, Uri address, byte[] knownAnswer, ILogger log, TimeProvider time, CancellationToken stop)
     {
@@ -50,7 +62,7 @@ public static class WorkerRole
 #pragma warning disable CA5394 // Spreading reconnects needs no secrecy.
         var backoff = new Backoff(Random.Shared.NextDouble);
 #pragma warning restore CA5394
-        using var clients = new Clients(address);
+        using var clients = new Clients(address, options.Interceptor);
         var since = time.GetTimestamp();
         var timeout = options.StartTimeout;
         var left = timeout;

@@ -49,13 +49,14 @@ internal sealed class StubWorker : IAsyncDisposable
     }
 
     /// <summary>A hello that is right in every field.</summary>
-    public static Hello Hello() => new()
+    public static Hello Hello(string name = "") => new()
     {
         ProtocolVersion = Protocol.Version,
         BuildVersion = Protocol.BuildVersion,
         NumericsRevision = RunSpec.CurrentNumericsRevision,
         Threads = 1,
         Host = Host,
+        Name = name,
         ProcessId = 1,
         KnownAnswer = ByteString.CopyFrom(KnownAnswer.Compute(VectorKernels.Best)),
     };
@@ -69,13 +70,13 @@ internal sealed class StubWorker : IAsyncDisposable
         _heart = BeatAsync();
     }
 
-    /// <summary>Joins if it may.</summary>
+    /// <summary>Joins if it may, under a name that it keeps, or under none.</summary>
     /// <returns>False if it was refused, or there is nobody.</returns>
-    public async Task<bool> TryJoinAsync()
+    public async Task<bool> TryJoinAsync(string name = "")
     {
         try
         {
-            await SendAsync(new WorkerMessage { Hello = Hello() });
+            await SendAsync(new WorkerMessage { Hello = Hello(name) });
             await SendAsync(new WorkerMessage { Ready = new Ready() });
             return await ReceiveAsync() is { Welcome: not null };
         }

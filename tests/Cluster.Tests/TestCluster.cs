@@ -55,11 +55,11 @@ internal sealed class TestCluster : IAsyncDisposable, ITrainingObserver, ICluste
 
     public IReadOnlyCollection<string> LogLines => _log;
 
-    public static async Task<TestCluster> StartAsync(RunSpec spec, CoordinatorOptions options, string? cache = null)
+    public static async Task<TestCluster> StartAsync(RunSpec spec, CoordinatorOptions options, string? cache = null, RunContinuation? continuation = null)
     {
         var cluster = new TestCluster(cache);
-        options = options with { Listen = new IPEndPoint(IPAddress.Loopback, 0) };
-        cluster._run = await CoordinatorRun.StartAsync(spec, SmallRun.Dataset, options, cluster, cluster, cluster._loggers);
+        options = options with { Listen = new IPEndPoint(options.Insecure ? IPAddress.Any : IPAddress.Loopback, 0) };
+        cluster._run = await CoordinatorRun.StartAsync(spec, SmallRun.Dataset, options, cluster, cluster, cluster._loggers, continuation: continuation);
         return cluster;
     }
 

@@ -38,7 +38,9 @@ public static class CommonOptions
     /// <summary>The model that takes the options <see cref="Hidden"/>, <see cref="Activation"/> and <see cref="Initializer"/>.</summary>
     public const string MultiLayer = "multi-layer";
 
-    private const int MostWorkers = 1024;
+    /// <summary>Workers that one run can have.</summary>
+    public const int MostWorkers = 1024;
+
     private const int MostThreads = 1024;
     private const int MostUnits = 1 << 20;
 
@@ -47,6 +49,9 @@ public static class CommonOptions
 
     /// <summary>How long a worker looks for a coordinator that it was attached to.</summary>
     public static readonly TimeSpan DefaultReconnectTimeout = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long an operator's command looks for the run.</summary>
+    public static readonly TimeSpan DefaultFindTimeout = TimeSpan.FromSeconds(3);
 
     /// <summary>--model</summary>
     public static readonly Setting<string> Model = new(
@@ -169,6 +174,10 @@ public static class CommonOptions
     /// <summary>--json</summary>
     public static readonly Setting<bool> Json = Settings.Flag("--json", "One JSON object per line on standard output, nothing else there.");
 
+    /// <summary>--progress-interval, for programs that act on the steps of a run</summary>
+    public static readonly Setting<TimeSpan> ProgressInterval = Settings.Seconds(
+        "--progress-interval", "Seconds between two progress events of --json at least. Default 2.", hidden: true);
+
     /// <summary>--listen</summary>
     public static readonly Setting<DnsEndPoint> Listen = Settings.Address(
         "--listen", $"Address to serve workers on; port 0 takes a free one. Default 127.0.0.1:{DefaultPort}.");
@@ -181,8 +190,38 @@ public static class CommonOptions
     public static readonly Setting<DnsEndPoint> Coordinator = Settings.Address(
         "--coordinator", $"Address of the coordinator. Default 127.0.0.1:{DefaultPort}.");
 
+    /// <summary>--name</summary>
+    public static readonly Setting<string> WorkerName = Settings.Text(
+        "--name", "NAME", "Name that the worker keeps when it starts again: one that crashes again and again must stay away for a time. Default its host and process id.");
+
+    /// <summary>--min-workers</summary>
+    public static readonly Setting<int> MinimumWorkers = Settings.Count(
+        "--min-workers", "A step begins only with so many workers; with fewer the run pauses and says so. At least 1, default 1.", 1, MostWorkers);
+
+    /// <summary>--max-workers</summary>
+    public static readonly Setting<int> MaximumWorkers = Settings.Count(
+        "--max-workers", $"More workers are refused for the time being. At least 1, default {MostWorkers}.", 1, MostWorkers);
+
+    /// <summary>--audit</summary>
+    public static readonly Setting<double> Audit = Settings.Number(
+        "--audit", "Share of the work that a second worker does again: other bits are found, a third worker decides. 0 to 1, default 0.", x => x is >= 0 and <= 1, "from 0 to 1");
+
+    /// <summary>--coordinator of an operator</summary>
+    public static readonly Setting<DnsEndPoint> RunAddress = Settings.Address(
+        "--coordinator", $"Address of the run. Default 127.0.0.1:{DefaultPort}.");
+
+    /// <summary>--run</summary>
+    public static readonly Setting<string> Run = Settings.Text("--run", "DIR", "Run directory, instead of --coordinator: the address is found there.");
+
+    /// <summary>--start-timeout of an operator</summary>
+    public static readonly Setting<TimeSpan> FindTimeout = Settings.Seconds(
+        "--start-timeout", $"Seconds to look for the run. Default {DefaultFindTimeout.TotalSeconds}.");
+
     /// <summary>--end-with-input, which <c>train</c> passes to the workers it starts</summary>
     public static readonly Setting<bool> EndWithInput = Settings.Flag("--end-with-input", "End when standard input is closed.", hidden: true);
+
+    /// <summary>How many workers a run has and how far it trusts them.</summary>
+    public static readonly IReadOnlyList<Setting> OfMembership = [MinimumWorkers, MaximumWorkers, Audit];
 
     /// <summary>What makes up a RunSpec, and where its data is.</summary>
     public static readonly IReadOnlyList<Setting> OfRun =

@@ -23,7 +23,8 @@ public sealed class ConfigFile
     private static readonly Setting[] Allowed =
     [
         .. CommonOptions.OfRun, CommonOptions.Workers, CommonOptions.Threads, CommonOptions.Out, CommonOptions.StartTimeout, CommonOptions.Json,
-        CommonOptions.Listen, CommonOptions.Insecure, CommonOptions.Coordinator, CommonOptions.ReconnectTimeout, CommonOptions.CheckpointEvery, CommonOptions.KeepCheckpoints,
+        CommonOptions.Listen, CommonOptions.Insecure, CommonOptions.Coordinator, CommonOptions.ReconnectTimeout,
+        CommonOptions.WorkerName, CommonOptions.MinimumWorkers, CommonOptions.MaximumWorkers, CommonOptions.Audit, CommonOptions.CheckpointEvery, CommonOptions.KeepCheckpoints,
     ];
 
     private readonly Dictionary<string, (string Text, int Line)> _values = new(StringComparer.Ordinal);

@@ -124,10 +124,11 @@ public static class Settings
             : throw new FormatException($"a number {range}."));
 
     /// <summary>Seconds, fractions allowed.</summary>
-    public static Setting<TimeSpan> Seconds(string name, string help) => new(name, "S", help, text =>
+    public static Setting<TimeSpan> Seconds(string name, string help, bool hidden = false) => new(name, "S", help, text =>
         double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value is > 0 and <= 1e6
             ? TimeSpan.FromSeconds(value)
-            : throw new FormatException("a number of seconds above 0 and at most 1000000."));
+            : throw new FormatException("a number of seconds above 0 and at most 1000000."))
+    { IsHidden = hidden };
 
     /// <summary>One of some names.</summary>
     public static Setting<string> Name(string name, string help, IReadOnlyCollection<string> known) => new(name, "NAME", help, text =>

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace DistTrain.Cli.Processes;
 
 /// <summary>
-/// This program, started again. Its standard input is a pipe that nobody writes to: the child ends when the pipe closes, and the system closes
+/// This program, started again. Its standard input is a pipe: the child ends when the pipe closes, and the system closes
 /// it however this process ends, so no orphan survives.
 /// </summary>
 public sealed class ChildProcess : IAsyncDisposable
@@ -53,6 +53,20 @@ public sealed class ChildProcess : IAsyncDisposable
 
     /// <summary>Asks it to end, by closing its input.</summary>
     public void CloseInput() => _process.StandardInput.Close();
+
+    /// <summary>Asks a worker to leave in order, by a line on its input: it finishes what it does, and says goodbye.</summary>
+    public void AskToLeave()
+    {
+        try
+        {
+            _process.StandardInput.WriteLine("leave");
+            _process.StandardInput.Flush();
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException)
+        {
+            // It has ended already.
+        }
+    }
 
     /// <summary>Makes sure that it has ended: waits a little, then asks, then kills it.</summary>
     public async ValueTask DisposeAsync()

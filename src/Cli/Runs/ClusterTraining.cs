@@ -1,4 +1,5 @@
 using System.Net;
+using DistTrain.Cli.Options;
 using DistTrain.Cli.Processes;
 using DistTrain.Cli.Verbs;
 using DistTrain.Coordinator;
@@ -34,13 +35,42 @@ public static class ClusterTraining
         context.Reporter.Start(address);
         context.Run.Log.Information($"Workers can join: disttrain worker --coordinator {address}");
 
-        var workers = new WorkerProcesses(context, surroundings, Reachable(run.EndPoint).ToString(), count, threads, options.StartTimeout, Remain);
+        var workers = new WorkerProcesses(
+            context, surroundings, Reachable(run.EndPoint).ToString(), threads, options.StartTimeout, () => run.HasEnded || call.Stop.Token.IsCancellationRequested, Remain);
         await using var processes = workers.ConfigureAwait(false);
+        if (count > 0)
+        {
+            workers.Scale(count);
+            run.Scale = workers.Scale;
+        }
+
         await using var stopping = call.Stop.Token.Register(() => run.ControlAsync(ControlVerb.Stop)).ConfigureAwait(false);
+        await FailIfAllAreRefusedAsync(run, workers).ConfigureAwait(false);
         return await run.Completion.ConfigureAwait(false);
 
-        // Who has died will not join: the run begins with the others. With nobody left it waits for workers from elsewhere, as long as it may.
+        // Who has died may take its time to come again: the run begins with the others. With nobody left it waits, as long as it may.
         Task Remain(int left) => left > 0 ? run.ExpectWorkersAsync(left) : Task.CompletedTask;
+    }
+
+    /// <summary>What a run's membership means to its coordinator.</summary>
+    public static CoordinatorOptions Options(Membership membership) => new()
+    {
+        WorkersToStart = membership.ToStart,
+        MinimumWorkers = membership.Minimum,
+        MaximumWorkers = membership.Maximum,
+        AuditShare = membership.AuditShare,
+    };
+
+    /// <summary>Returns when the run has ended, or can only go on with workers from elsewhere that are there.</summary>
+    /// <exception cref="NotEnoughWorkersException">Its own workers were all refused for good, and there is nobody else.</exception>
+    private static async Task FailIfAllAreRefusedAsync(CoordinatorRun run, WorkerProcesses workers)
+    {
+        if (await Task.WhenAny(run.Completion, workers.AllRefused).ConfigureAwait(false) == workers.AllRefused
+            && await run.StatusAsync().ConfigureAwait(false) is { Workers.Count: 0 })
+        {
+            throw new NotEnoughWorkersException(
+                $"Every worker of this run ended with exit code {ExitCode.WrongUse} and will not come again. The first one's last words: {await workers.AllRefused.ConfigureAwait(false)}");
+        }
     }
 
     /// <summary>Where the user wants to listen, as an address of this machine.</summary>
@@ -82,6 +112,8 @@ public static class ClusterTraining
 
         public void LeaseReissued(WorkerInfo to, Round round, ShardRange shards) => Tell(
             "reissued", to, FormattableString.Invariant($"took over shards {shards.Start} to {shards.End - 1} of {(round.Kind == RoundKind.Training ? "step" : "the evaluation after step")} {round.Version}"));
+
+        public void WorkerCondemned(WorkerInfo worker, string reason, bool isForGood) => Tell(isForGood ? "evicted" : "quarantined", worker, reason);
 
         public void WorkerSlow(WorkerInfo worker, double ratio) =>
             Tell("slow", worker, FormattableString.Invariant($"takes {ratio:0.0} times what the others take; it gets a smaller share"));

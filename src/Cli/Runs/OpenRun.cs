@@ -55,7 +55,16 @@ public sealed class OpenRun : IDisposable
     {
         if (named is not null)
         {
-            return Journal.Store.Load(named);
+            var checkpoint = Journal.Store.Load(named);
+            var steps = checkpoint.Snapshot.StepsDone;
+            if (Journal.Store.NewestSteps is { } newest && newest > steps)
+            {
+                checkpoint.Dispose();
+                throw new InvalidInputException(
+                    $"The run in {Directory.FullPath} has gone on to step {newest}: going back to step {steps} would leave its records in two minds. Begin a run of its own there: --resume {named} --out DIR.");
+            }
+
+            return checkpoint;
         }
 
         return Journal.LoadNewest()

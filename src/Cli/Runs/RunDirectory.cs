@@ -76,7 +76,8 @@ public sealed class RunDirectory
         try
         {
             var isNew = !Directory.Exists(path);
-            var directory = new RunDirectory(Directory.CreateDirectory(path).FullName, isNew);
+            DurableFile.CreateDirectory(DiskFileSystem.Instance, Path.GetFullPath(path));
+            var directory = new RunDirectory(Path.GetFullPath(path), isNew);
             // Making a file that must not be there is atomic; making a directory is not.
             new FileStream(directory.MetricsPath, FileMode.CreateNew).Dispose();
             return directory;

@@ -80,7 +80,7 @@ public sealed record EpochDone(
     long Epoch, long Step, double? TrainLoss, double? TestLoss, double? TestAccuracy, double? SamplesPerSecond, double ElapsedSeconds) : RunEvent;
 
 /// <summary>Something happened to a worker.</summary>
-/// <param name="What">joined, left, lost, refused, reissued (took over somebody's shards), waiting (the run cannot go on), or exited (a process started here).</param>
+/// <param name="What">joined, left, lost, refused, reissued (took over somebody's shards), quarantined or evicted (it computed wrongly: for a time, for good), slow (the others wait for it), waiting (the run cannot go on), or exited (a process started here).</param>
 /// <param name="Worker">Who; null if it concerns none in particular.</param>
 /// <param name="ProcessId">Its process on its host; null if unknown.</param>
 /// <param name="Reason">In words; null if there is nothing to say.</param>

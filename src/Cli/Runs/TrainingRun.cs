@@ -34,7 +34,7 @@ public sealed class TrainingRun : IDisposable
     {
         _call = call;
         _origin = RunOrigin.From(call.Values, call.Surroundings);
-        _view = CreateView(call.Values.Get(CommonOptions.Json, false), call.Surroundings);
+        _view = CreateView(call.Values, call.Surroundings);
     }
 
     /// <summary>Checks the options, loads the data, takes the run directory, trains, and leaves the parameters there.</summary>
@@ -182,8 +182,8 @@ public sealed class TrainingRun : IDisposable
         reporter.Fail(failure.Reason, failure.ExitCode);
     }
 
-    private static IRunView CreateView(bool json, Surroundings surroundings) =>
-        json ? new JsonView(surroundings)
+    private static IRunView CreateView(SettingValues values, Surroundings surroundings) =>
+        values.Get(CommonOptions.Json, false) ? new JsonView(surroundings) { Interval = values.Get(CommonOptions.ProgressInterval, TimeSpan.FromSeconds(2)) }
         : surroundings.IsTerminal ? LiveView.OnTerminal()
         : new PlainView(surroundings);
 }

@@ -17,20 +17,19 @@ public sealed class CoordinatorVerb : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
-        CommonOptions.Listen, CommonOptions.Insecure, CommonOptions.WorkersToStart, .. CommonOptions.OfRun, CommonOptions.Out, .. CommonOptions.OfCheckpoints, CommonOptions.Config,
-        CommonOptions.StartTimeout, CommonOptions.Json,
+        CommonOptions.Listen, CommonOptions.Insecure, CommonOptions.WorkersToStart, .. CommonOptions.OfMembership, .. CommonOptions.OfRun, CommonOptions.Out, .. CommonOptions.OfCheckpoints, CommonOptions.Config,
+        CommonOptions.StartTimeout, CommonOptions.Json, CommonOptions.ProgressInterval,
     ];
 
     /// <inheritdoc/>
     public override async Task<int> RunAsync(VerbCall call)
     {
         var values = call.Values;
-        var options = new CoordinatorOptions
+        var options = ClusterTraining.Options(Membership.OfCoordinator(values)) with
         {
             Listen = await ClusterTraining.FindAddress(
                 values.Get(CommonOptions.Listen, new DnsEndPoint("127.0.0.1", CommonOptions.DefaultPort)), call.Stop.Token).ConfigureAwait(false),
             Insecure = values.Get(CommonOptions.Insecure, false),
-            WorkersToStart = values.Get(CommonOptions.WorkersToStart, 1),
             StartTimeout = values.Get(CommonOptions.StartTimeout, CommonOptions.DefaultStartTimeout),
         };
         options.Validate();

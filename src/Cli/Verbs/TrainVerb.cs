@@ -19,7 +19,7 @@ public sealed class TrainVerb : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
-        .. CommonOptions.OfRun, CommonOptions.Workers, CommonOptions.Threads, CommonOptions.Out, .. CommonOptions.OfCheckpoints, CommonOptions.Config, CommonOptions.StartTimeout,
+        .. CommonOptions.OfRun, CommonOptions.Workers, CommonOptions.Threads, .. CommonOptions.OfMembership, CommonOptions.Out, .. CommonOptions.OfCheckpoints, CommonOptions.Config, CommonOptions.StartTimeout,
         CommonOptions.Json, CommonOptions.EndWithInput,
     ];
 
@@ -31,20 +31,21 @@ public sealed class TrainVerb : Verb
             InputWatch.Start(call.Stop, call.Surroundings.Time);
         }
 
-        var workers = call.Values.Get(CommonOptions.Workers, 0);
+        var membership = Membership.OfTraining(call.Values);
+        var workers = membership.ToStart;
         var threads = call.Values.Get(CommonOptions.Threads, DefaultThreads(workers, call.Surroundings.Cores));
         var startTimeout = call.Values.Get(CommonOptions.StartTimeout, CommonOptions.DefaultStartTimeout);
         return TrainingRun.RunAsync(call, workers, threads, context => workers == 0
             ? Task.FromResult(LocalTraining.Run(context, threads, call))
-            : OnWorkers(context, workers, threads, startTimeout, call));
+            : OnWorkers(context, membership, threads, startTimeout, call));
     }
 
     /// <summary>All cores for one process, an equal share for each of several, at least 1.</summary>
     public static int DefaultThreads(int workers, int cores) => workers == 0 ? cores : Math.Max(1, cores / workers);
 
-    private static Task<TrainingState> OnWorkers(RunContext context, int workers, int threads, TimeSpan startTimeout, VerbCall call)
+    private static Task<TrainingState> OnWorkers(RunContext context, Membership membership, int threads, TimeSpan startTimeout, VerbCall call)
     {
-        var options = new CoordinatorOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0), WorkersToStart = workers, StartTimeout = startTimeout };
-        return ClusterTraining.RunAsync(context, options, workers, threads, call);
+        var options = ClusterTraining.Options(membership) with { Listen = new IPEndPoint(IPAddress.Loopback, 0), StartTimeout = startTimeout };
+        return ClusterTraining.RunAsync(context, options, membership.ToStart, threads, call);
     }
 }

@@ -19,7 +19,7 @@ public sealed class WorkerVerb : Verb
     public override IReadOnlyList<Setting> Settings { get; } =
     [
         CommonOptions.Coordinator, CommonOptions.Threads, CommonOptions.Data, CommonOptions.StartTimeout, CommonOptions.ReconnectTimeout, CommonOptions.Config,
-        CommonOptions.EndWithInput,
+        CommonOptions.WorkerName, CommonOptions.EndWithInput,
     ];
 
     /// <inheritdoc/>
@@ -32,6 +32,7 @@ public sealed class WorkerVerb : Verb
         var options = new WorkerOptions
         {
             Coordinator = coordinator.Host.Contains(':') ? $"[{coordinator.Host}]:{coordinator.Port}" : $"{coordinator.Host}:{coordinator.Port}",
+            Name = values.FindText(CommonOptions.WorkerName) ?? "",
             Threads = values.Get(CommonOptions.Threads, surroundings.Cores),
             StartTimeout = values.Get(CommonOptions.StartTimeout, CommonOptions.DefaultStartTimeout),
             ReconnectTimeout = values.Get(CommonOptions.ReconnectTimeout, CommonOptions.DefaultReconnectTimeout),

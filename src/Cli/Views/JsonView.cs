@@ -6,7 +6,7 @@ namespace DistTrain.Cli.Views;
 public sealed class JsonView(Surroundings surroundings) : IRunView
 {
     /// <inheritdoc/>
-    public TimeSpan Interval { get; } = TimeSpan.FromSeconds(2);
+    public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <inheritdoc/>
     public void Show(RunEvent happened)

@@ -26,6 +26,9 @@ public sealed class CheckpointStore(IFileSystem files, string directory)
     /// <summary>Whether there is no checkpoint here, valid or not.</summary>
     public bool IsEmpty => NewestFirst().Count == 0;
 
+    /// <summary>The newest one's steps by its name, valid or not; null if there is none.</summary>
+    public long? NewestSteps => NewestFirst().Select(path => CheckpointFormat.StepsOf(Path.GetFileName(path))).FirstOrDefault();
+
     /// <summary>Whether a directory is, by its name, a checkpoint.</summary>
     public static bool IsCheckpointName(string name) => CheckpointFormat.StepsOf(name) is not null;
 

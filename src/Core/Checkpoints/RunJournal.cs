@@ -34,6 +34,7 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     private TimeSpan _saveBegan;
     private SaveResult? _lastResult;
     private bool _isSaving;
+    private bool _isTelling;
     private bool _isFlushDue;
     private bool _isStopping;
 
@@ -167,13 +168,13 @@ public sealed class RunJournal : IRunRecorder, IDisposable
         }
     }
 
-    /// <summary>Waits until no save is in flight.</summary>
+    /// <summary>Waits until no save is in flight and <see cref="Saved"/> has returned.</summary>
     /// <returns>What became of the last one; null if there was none.</returns>
     public SaveResult? WaitForSave()
     {
         lock (_gate)
         {
-            while (_isSaving)
+            while (_isSaving || _isTelling)
             {
                 Monitor.Wait(_gate);
             }
@@ -260,12 +261,17 @@ public sealed class RunJournal : IRunRecorder, IDisposable
         var result = Save(_snapshot!);
         lock (_gate)
         {
-            (_lastResult, _isSaving) = (result, false);
-            Monitor.PulseAll(_gate);
+            (_lastResult, _isSaving, _isTelling) = (result, false, true);
         }
 
         // Who is told may begin the next one at once.
         Saved?.Invoke(result);
+        lock (_gate)
+        {
+            _isTelling = false;
+            Monitor.PulseAll(_gate);
+        }
+
         return true;
     }
 

@@ -89,15 +89,121 @@ public sealed class WorkerProcessTests : IDisposable
     }
 
     [Fact]
-    public async Task Train_AllWorkersDieAndNobodyComes_ExitsWith3()
+    public async Task Train_AKilledWorkerIsNeeded_AnotherTakesItsPlaceAndTheBitsAreTheSame()
     {
-        OnLine("\"what\":\"joined\"", line =>
+        string[] options = ["--epochs", "60", "--batch-size", "12"];
+        Assert.Equal(0, await _command.RunAsync(["train", "--json", "--out", "alone", .. options]));
+        var alone = _command.Last.GetProperty("parametersSha256").GetString();
+        var killed = 0;
+        OnLine("\"event\":\"epoch\"", _ =>
         {
-            using var process = Process.GetProcessById(JsonDocument.Parse(line).RootElement.GetProperty("processId").GetInt32());
-            process.Kill();
+            if (killed == 0)
+            {
+                killed = Happened("joined")[0].GetProperty("processId").GetInt32();
+                using var process = Process.GetProcessById(killed);
+                process.Kill();
+            }
         });
 
-        Assert.Equal(3, await _command.RunAsync("train", "--json", "--out", "run", "--workers", "1", "--start-timeout", "3", "--epochs", "2000"));
+        // Below the minimum no step begins: the run can only end if the worker comes again.
+        Assert.Equal(0, await _command.RunAsync(["train", "--json", "--out", "run", "--workers", "2", "--min-workers", "2", .. options]));
+
+        Assert.Equal(alone, _command.Last.GetProperty("parametersSha256").GetString());
+        Assert.Equal(killed, Assert.Single(Happened("lost")).GetProperty("processId").GetInt32());
+        Assert.Contains("started again in 0.1 s", Assert.Single(Happened("exited")).GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.Equal(3, Happened("joined").Select(joined => joined.GetProperty("processId").GetInt32()).Distinct().Count());
+        Assert.Contains(Happened("waiting"), waiting => waiting.GetProperty("reason").GetString()!.StartsWith("Waiting for 1 more worker", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Scale_OneToFourToTwo_SameHash()
+    {
+        string[] options = ["--epochs", "400", "--batch-size", "12"];
+        Assert.Equal(0, await _command.RunAsync(["train", "--json", "--out", "alone", .. options]));
+        var alone = _command.Last.GetProperty("parametersSha256").GetString();
+        var asked = new List<Task<int>>();
+        OnLine("\"event\":\"epoch\"", line =>
+        {
+            // Paused from the first epoch on, while processes come and go: else the run might be over before.
+            if (line.Contains("\"epoch\":1,", StringComparison.Ordinal))
+            {
+                asked.Add(AskAsync("pause", "scale 4"));
+            }
+        });
+        OnLine("\"what\":\"joined\"", _ =>
+        {
+            if (Happened("joined").Count == 4)
+            {
+                asked.Add(AskAsync("scale 2"));
+            }
+        });
+        OnLine("\"what\":\"left\"", _ =>
+        {
+            if (Happened("left").Count == 2)
+            {
+                asked.Add(AskAsync("resume"));
+            }
+        });
+
+        Assert.Equal(0, await _command.RunAsync(["train", "--json", "--out", "run", "--workers", "1", .. options]));
+
+        Assert.Equal(alone, _command.Last.GetProperty("parametersSha256").GetString());
+        Assert.Equal(3, asked.Count);
+        Assert.All(await Task.WhenAll(asked), code => Assert.Equal(0, code));
+        Assert.Equal(4, Happened("joined").Count);
+        Assert.Empty(Happened("exited"));
+        Assert.Empty(Happened("lost"));
+        Assert.Equal(2, Happened("left").Count(left => left.GetProperty("reason").GetString() == "asked to stop"));
+        // The newest go.
+        Assert.All(["worker-3.log", "worker-4.log"], name => Assert.Contains("Done: asked to stop", File.ReadAllText(_command.File("run/" + name)), StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Stop_ByAnOperator_ExitsWith75AndGoesOnToTheSameHash()
+    {
+        string[] options = ["--epochs", "400", "--batch-size", "12"];
+        Assert.Equal(0, await _command.RunAsync(["train", "--json", "--out", "alone", .. options]));
+        var alone = _command.Last.GetProperty("parametersSha256").GetString();
+        var asked = new List<Task<int>>();
+        OnLine("\"event\":\"epoch\"", line =>
+        {
+            if (line.Contains("\"epoch\":1,", StringComparison.Ordinal))
+            {
+                asked.Add(AskAsync("pause", "checkpoint", "stop"));
+            }
+        });
+
+        Assert.Equal(75, await _command.RunAsync(["train", "--json", "--out", "run", "--workers", "2", .. options]));
+        Assert.Equal(0, await Assert.Single(asked));
+        Assert.Contains(_command.Lines, line => line.GetProperty("event").GetString() == "checkpoint");
+        Assert.Empty(Happened("exited"));
+
+        Assert.Equal(0, await _command.RunAsync("train", "--json", "--out", "run", "--resume", "auto", "--workers", "1"));
+        Assert.Equal(alone, _command.Last.GetProperty("parametersSha256").GetString());
+    }
+
+    [Fact]
+    public async Task Train_AllWorkersAreRefused_FailsAtOnceWithTheirLastWords()
+    {
+        _command.Surroundings = _command.Surroundings with { Self = ["/bin/sh", "-c", "echo no such option >&2; exit 2"] };
+
+        // Far below the start timeout: nobody will come.
+        Assert.Equal(3, await _command.RunAsync("train", "--json", "--out", "run", "--workers", "2", "--start-timeout", "600", "--epochs", "1")
+            .WaitAsync(Patience, TestContext.Current.CancellationToken));
+
+        Assert.Contains("no such option", _command.Error, StringComparison.Ordinal);
+        Assert.Equal(2, Happened("exited").Count);
+        Assert.All(Happened("exited"), exited => Assert.Contains("it is not started again", exited.GetProperty("reason").GetString(), StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Train_AllWorkersDieAgainAndAgain_ExitsWith3()
+    {
+        _command.Surroundings = _command.Surroundings with { Self = ["/bin/sh", "-c", "exit 1"] };
+
+        Assert.Equal(3, await _command.RunAsync("train", "--json", "--out", "run", "--workers", "1", "--start-timeout", "1", "--epochs", "1"));
+
+        Assert.InRange(Happened("exited").Count, 2, 10);
 
         Assert.Equal(("failed", 3), (_command.Last.GetProperty("event").GetString(), _command.Last.GetProperty("exitCode").GetInt32()));
         Assert.Contains("--start-timeout", _command.Error, StringComparison.Ordinal);
@@ -155,6 +261,24 @@ public sealed class WorkerProcessTests : IDisposable
         Assert.Single(_command.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.False(Directory.Exists(_command.File("run")));
     }
+
+    /// <summary>An operator at another terminal: one verb after the other, while they go well.</summary>
+    private Task<int> AskAsync(params string[] lines) => Task.Run(async () =>
+    {
+        foreach (var line in lines)
+        {
+            using var terminal = new StringWriter();
+            using var stop = new StopRequest();
+            var code = await DistTrainCommand.RunAsync(
+                [.. line.Split(' '), "--run", _command.File("run")], _command.Surroundings with { Output = terminal, Error = terminal }, stop);
+            if (code != 0)
+            {
+                return code;
+            }
+        }
+
+        return 0;
+    });
 
     private List<JsonElement> Happened(string what) =>
         [.. _command.Lines.Where(line => line.TryGetProperty("what", out var value) && value.GetString() == what)];

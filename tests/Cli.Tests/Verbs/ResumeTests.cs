@@ -79,6 +79,17 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
+    public async Task Resume_OlderCheckpointInItsOwnRun_AsksForAnotherDirectory()
+    {
+        Assert.Equal(0, await TrainAsync("--steps", "2", "--out", "run"));
+        Assert.Equal(0, await TrainAsync("--steps", "3", "--out", "run", "--resume", "auto"));
+
+        Assert.Equal(2, await _command.RunAsync("train", "--json", "--resume", "run/checkpoints/step-000000000002", "--steps", "6"));
+
+        Assert.Contains("--out", _command.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Resume_EveryCheckpointDamaged_IsRefused()
     {
         Assert.Equal(0, await TrainAsync("--steps", "2", "--out", "run"));

@@ -1,0 +1,218 @@
+using System.Net;
+using System.Net.Sockets;
+using DistTrain.Coordinator;
+using DistTrain.Core.Checkpoints;
+using DistTrain.Core.Data;
+using DistTrain.Core.Models;
+using DistTrain.Core.Optimizers;
+using DistTrain.Core.Training;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace DistTrain.Cli.Tests.Verbs;
+
+/// <summary>The operator's verbs against a coordinator in this process.</summary>
+/// <remarks>
+/// Broken on purpose, and it failed: a run directory's target is not sent along; a verb does not wait for the run to come; refusals end with 0; the table
+/// leaves its workers out.
+/// </remarks>
+public sealed class OperatorVerbTests : IAsyncDisposable
+{
+    private readonly CommandRun _command = new();
+    private CoordinatorRun? _run;
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_run is not null)
+        {
+            await _run.DisposeAsync();
+        }
+
+        _command.Dispose();
+    }
+
+    private string Address => _run!.EndPoint.ToString();
+
+    [Fact]
+    public async Task Status_ForPeople_ShowsPhaseStepAndWhomItWaitsFor()
+    {
+        await StartAsync();
+
+        Assert.Equal(0, await _command.RunAsync("status", "--coordinator", Address));
+
+        Assert.Contains("waiting, step 0 of 3, incarnation ", _command.Output, StringComparison.Ordinal);
+        Assert.Contains("last checkpoint: none", _command.Output, StringComparison.Ordinal);
+        Assert.Contains("Waiting for 1 more worker", _command.Output, StringComparison.Ordinal);
+        Assert.Contains("0 attached, 1 needed", _command.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Status_WithJson_IsOneLine()
+    {
+        await StartAsync();
+
+        Assert.Equal(0, await _command.RunAsync("status", "--coordinator", Address, "--json"));
+
+        var line = Assert.Single(_command.Lines);
+        Assert.Equal(("status", "waiting", 0, 3), (line.GetProperty("event").GetString(), line.GetProperty("phase").GetString(), line.GetProperty("step").GetInt32(), line.GetProperty("steps").GetInt32()));
+        Assert.Equal(System.Text.Json.JsonValueKind.Null, line.GetProperty("checkpointStep").ValueKind);
+        Assert.Equal(0, line.GetProperty("workers").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task Steering_EachVerb_SaysWhatBecameOfIt()
+    {
+        await StartAsync();
+        var scaled = -1;
+        _run!.Scale = count =>
+        {
+            (var before, scaled) = (2, count);
+            return before;
+        };
+
+        Assert.Equal(0, await _command.RunAsync("pause", "--coordinator", Address));
+        Assert.Contains("Paused: 0 of 3 steps are done", _command.Output, StringComparison.Ordinal);
+        Assert.Equal(SessionPhase.Paused, (await _run.StatusAsync())!.Phase);
+        Assert.Equal(0, await _command.RunAsync("resume", "--coordinator", Address));
+        Assert.Equal(SessionPhase.WaitingForWorkers, (await _run.StatusAsync())!.Phase);
+        Assert.Equal(0, await _command.RunAsync("scale", "5", "--coordinator", Address));
+        Assert.Equal(5, scaled);
+        Assert.Contains("2 before, 5 from now on", _command.Output, StringComparison.Ordinal);
+        Assert.Equal(0, await _command.RunAsync("scale", "0", "--coordinator", Address));
+        Assert.Equal(0, scaled);
+        Assert.Contains("the run waits for 60 s (--start-timeout) and then ends with exit code 3", _command.Output, StringComparison.Ordinal);
+        Assert.Equal(2, await _command.RunAsync("scale", "9", "--coordinator", Address));
+        Assert.Contains("at most 8 workers", _command.Error, StringComparison.Ordinal);
+        Assert.Equal(0, scaled);
+        Assert.Equal(2, await _command.RunAsync("checkpoint", "--coordinator", Address));
+        Assert.Contains("this run keeps no checkpoints", _command.Error, StringComparison.Ordinal);
+        Assert.Equal(0, await _command.RunAsync("stop", "--coordinator", Address));
+        Assert.Contains("Stopped after step 0 of 3, without a checkpoint", _command.Output, StringComparison.Ordinal);
+        Assert.True(_run.HasEnded);
+    }
+
+    [Fact]
+    public async Task Scale_OfARunWithoutWorkersOfItsOwn_SaysHowToDoItByHand()
+    {
+        await StartAsync();
+
+        Assert.Equal(2, await _command.RunAsync("scale", "2", "--coordinator", Address));
+
+        Assert.Contains("disttrain worker --coordinator", _command.Error, StringComparison.Ordinal);
+        Assert.Contains("kill PID", _command.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_ByItsDirectory_IsFoundThere()
+    {
+        using var taken = Take("run");
+        await StartAsync(taken.Incarnation);
+        taken.Announce(Address);
+
+        Assert.Equal(0, await _command.RunAsync("status", "--run", "run", "--json"));
+
+        Assert.Equal(taken.Incarnation, Assert.Single(_command.Lines).GetProperty("incarnation").GetUInt64());
+    }
+
+    /// <summary>The port of a run that has died may be another run's by now.</summary>
+    [Fact]
+    public async Task Run_ItsPortIsAnotherRunsByNow_IsLeftAlone()
+    {
+        using var taken = Take("run");
+        await StartAsync(taken.Incarnation + 1);
+        taken.Announce(Address);
+
+        Assert.Equal(2, await _command.RunAsync("stop", "--run", "run"));
+
+        Assert.Contains("has ended", _command.Error, StringComparison.Ordinal);
+        Assert.False(_run!.HasEnded);
+    }
+
+    [Fact]
+    public async Task Run_WithoutAServer_SaysThatNothingCanAskIt()
+    {
+        using var taken = Take("run");
+
+        Assert.Equal(2, await _command.RunAsync("pause", "--run", "run"));
+
+        Assert.Contains("--workers 0", _command.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_OnAnotherMachine_IsSentThere()
+    {
+        using var taken = Take("run", "elsewhere");
+        taken.Announce("127.0.0.1:29500");
+
+        Assert.Equal(2, await _command.RunAsync("pause", "--run", "run"));
+
+        Assert.Contains("is on elsewhere, at 127.0.0.1:29500", _command.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("status", "--coordinator")]
+    [InlineData("pause", "--coordinator")]
+    [InlineData("stop", "--run")]
+    public async Task Nobody_Answers_ExitsWith3AndSaysWhatToDo(string verb, string how)
+    {
+        using var taken = Take("run");
+        taken.Announce("127.0.0.1:1");
+
+        Assert.Equal(3, await _command.RunAsync(verb, how, how == "--run" ? "run" : "127.0.0.1:1", "--start-timeout", "0.3"));
+
+        Assert.Contains("No run answers at 127.0.0.1:1 within 0.3 s", _command.Error, StringComparison.Ordinal);
+        Assert.Contains(how == "--run" ? "--resume auto" : "--run DIR", _command.Error, StringComparison.Ordinal);
+        Assert.Single(_command.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Fact]
+    public async Task Run_ThatIsOnlyStarting_IsWaitedFor()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        listener.Stop();
+
+        var status = _command.RunAsync("status", "--coordinator", $"127.0.0.1:{port}", "--start-timeout", "30", "--json");
+        await StartAsync(port: port);
+
+        Assert.Equal(0, await status);
+        Assert.Single(_command.Lines);
+    }
+
+    [Fact]
+    public async Task Ended_WhileItIsLookedFor_ExitsWith3()
+    {
+        await StartAsync();
+        await _run!.AbortAsync();
+
+        Assert.Equal(3, await _command.RunAsync("checkpoint", "--coordinator", Address, "--start-timeout", "0.3"));
+
+        Assert.Contains("The run has ended", _command.Error, StringComparison.Ordinal);
+    }
+
+    private RunLock Take(string name, string? host = null) => RunLock.Take(
+        DiskFileSystem.Instance, _command.File(name), new RunHolder(host ?? Environment.MachineName, Environment.ProcessId, DateTimeOffset.UnixEpoch), () => 0, Assert.Fail);
+
+    /// <summary>A run that waits for workers.</summary>
+    private async Task StartAsync(ulong incarnation = 1, int port = 0)
+    {
+        var digits = SyntheticDigits.Create(trainCount: 120, testCount: 40);
+        var spec = new RunSpec(
+            ModelCatalog.MultiLayer("small", [4]),
+            new DatasetSpec(digits.Name, digits.Digest, digits.Train.Count, digits.Test.Count, digits.Train.ImageSize, digits.Train.ClassCount),
+            new OptimizerSpec("sgd", 0.1f),
+            BatchSize: 10,
+            ShardCount: 2,
+            Seed: 1,
+            Epochs: null,
+            Steps: 3);
+        _run = await CoordinatorRun.StartAsync(
+            spec,
+            digits,
+            new CoordinatorOptions { Listen = new IPEndPoint(IPAddress.Loopback, port), MaximumWorkers = 8 },
+            observer: null,
+            clusterObserver: null,
+            NullLoggerFactory.Instance,
+            continuation: new RunContinuation(incarnation, null, null));
+    }
+}
