@@ -108,9 +108,9 @@ internal sealed class SafetyRules(World world)
     /// <param name="mostConnections">Those open, and those whose end the run has still to hear of.</param>
     public void Bounded(RunConductor conductor, int mostConnections)
     {
-        if (conductor.Connections.Count > mostConnections)
+        if (conductor.Connections.Count() > mostConnections)
         {
-            world.Violate($"{conductor.Connections.Count} workers are attached, but only {mostConnections} can be");
+            world.Violate($"{conductor.Connections.Count()} workers are attached, but only {mostConnections} can be");
         }
 
         foreach (var connection in conductor.Connections)
@@ -204,13 +204,15 @@ internal sealed class SafetyRules(World world)
     }
 
     /// <summary>A worker was given up.</summary>
-    public void Lost(string name, string reason)
+    public void Lost(SimulatedCoordinator coordinator, WorkerInfo worker, string reason)
     {
         if (reason.StartsWith("silent for", StringComparison.Ordinal))
         {
-            if (world.Slots.FirstOrDefault(slot => slot.Name == name) is { IsDisturbed: false } slot && world.Time.Now - slot.DisturbedAt > LongestSilence)
+            var slot = world.Slots.FirstOrDefault(slot => slot.Name == worker.Name);
+            if (slot is { IsDisturbed: false, Process.Attachment: { } attachment } && attachment.Is(coordinator, worker.Id)
+                && world.Time.Now - slot.DisturbedAt > LongestSilence)
             {
-                world.Violate($"{name} is declared dead, but nothing has disturbed it for {LongestSilence.TotalSeconds} s");
+                world.Violate($"{worker.Name} is declared dead, but nothing has disturbed it for {LongestSilence.TotalSeconds} s");
             }
 
             world.Took(RecoveryBranch.DeadBySilence);

@@ -26,6 +26,9 @@ public sealed class CheckpointStore(IFileSystem files, string directory)
     /// <summary>Whether there is no checkpoint here, valid or not.</summary>
     public bool IsEmpty => NewestFirst().Count == 0;
 
+    /// <summary>The steps behind the checkpoints that are here, valid or not, the newest first. In a run that goes on the oldest may vanish at any moment.</summary>
+    public IReadOnlyList<long> Steps => [.. NewestFirst().Select(path => CheckpointFormat.StepsOf(Path.GetFileName(path))!.Value)];
+
     /// <summary>The newest one's steps by its name, valid or not; null if there is none.</summary>
     public long? NewestSteps => NewestFirst().Select(path => CheckpointFormat.StepsOf(Path.GetFileName(path))).FirstOrDefault();
 
@@ -76,6 +79,13 @@ public sealed class CheckpointStore(IFileSystem files, string directory)
     /// <param name="path">Its directory, in this store or elsewhere.</param>
     /// <exception cref="InvalidInputException">The message names the first damaged file and what is wrong with it.</exception>
     public LoadedCheckpoint Load(string path) => new CheckpointReader(files, Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))).Load();
+
+    /// <summary>The same for the checkpoint after so many steps.</summary>
+    /// <exception cref="InvalidInputException">The same; or there is none.</exception>
+    public LoadedCheckpoint Load(long stepsDone) => Load(PathOf(stepsDone));
+
+    /// <summary>Where the checkpoint after so many steps lies, if there is one.</summary>
+    public string PathOf(long stepsDone) => Path.Combine(_directory, CheckpointFormat.DirectoryName(stepsDone));
 
     /// <summary>Reads the newest valid checkpoint.</summary>
     /// <param name="warn">Told of each newer one that cannot be used, and why.</param>
