@@ -52,6 +52,20 @@ internal sealed class Outbox
         }
     }
 
+    /// <summary>How many sets of parameters, leases and other messages wait.</summary>
+    internal (int Parameters, int Leases, int Others) Waiting
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return (Count(ItemKind.Parameters), Count(ItemKind.Lease), Count(ItemKind.Other));
+            }
+
+            int Count(ItemKind kind) => _items.Count(item => item.Kind == kind);
+        }
+    }
+
     /// <summary>The number of the message being written, from 1; 0 while none is. One that stays the same waits for the worker to read.</summary>
     public long Writing => Volatile.Read(ref _writing);
 
@@ -66,17 +80,8 @@ internal sealed class Outbox
     {
         lock (_gate)
         {
-            for (var node = _items.First; node is not null;)
-            {
-                var next = node.Next;
-                if (node.Value.Kind is ItemKind.Parameters or ItemKind.Lease)
-                {
-                    _items.Remove(node);
-                }
-
-                node = next;
-            }
-
+            Drop(ItemKind.Parameters);
+            Drop(ItemKind.Lease);
             if (_current is { Kind: ItemKind.Parameters } halfSent)
             {
                 halfSent.IsSuperseded = true;
@@ -86,8 +91,16 @@ internal sealed class Outbox
         Add(new Item(ItemKind.Parameters, messages));
     }
 
-    /// <summary>Queues a lease.</summary>
-    public void SendLease(CoordinatorMessage message) => Add(new Item(ItemKind.Lease, [message]));
+    /// <summary>Queues a lease; one that still waits has been revoked, and is dropped.</summary>
+    public void SendLease(CoordinatorMessage message)
+    {
+        lock (_gate)
+        {
+            Drop(ItemKind.Lease);
+        }
+
+        Add(new Item(ItemKind.Lease, [message]));
+    }
 
     /// <summary>Queues the last message; the pump ends after it.</summary>
     public void SendLast(CoordinatorMessage message) => Add(new Item(ItemKind.Last, [message]));
@@ -148,6 +161,21 @@ internal sealed class Outbox
             stream.WriteOptions = flush ? Flushed : Buffered;
             await stream.WriteAsync(message, cancellation);
             Volatile.Write(ref _writing, 0);
+        }
+    }
+
+    /// <summary>Drops what waits of a kind; under the gate.</summary>
+    private void Drop(ItemKind kind)
+    {
+        for (var node = _items.First; node is not null;)
+        {
+            var next = node.Next;
+            if (node.Value.Kind == kind)
+            {
+                _items.Remove(node);
+            }
+
+            node = next;
         }
     }
 

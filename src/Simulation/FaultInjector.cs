@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using DistTrain.Coordinator;
 using DistTrain.Core.Checkpoints;
 
@@ -65,7 +66,7 @@ internal sealed class FaultInjector(World world)
             case FaultKind.WorkerPause when slot.Process is { IsPaused: false } process:
                 world.Struck(kind, slot);
                 process.Pause();
-                Later(100, 4000, process.Resume);
+                Later(100, 4000, () => Resume(slot, process));
                 break;
             case FaultKind.WorkerSlow:
                 world.Struck(kind, slot);
@@ -109,6 +110,14 @@ internal sealed class FaultInjector(World world)
             case FaultKind.BitFlipDown when link is not null:
                 link.Flips = (link.Flips.Up, link.Flips.Down + 1);
                 break;
+        }
+    }
+
+    private static void Resume(WorkerSlot slot, SimulatedWorker process)
+    {
+        if (slot.Process == process)
+        {
+            slot.Resume();
         }
     }
 
@@ -209,7 +218,19 @@ internal sealed class FaultInjector(World world)
             }
 
             file.Damage(content);
+            if (world.Mutation == Mutation.NoVerification && CheckpointFormat.Files.Contains(name))
+            {
+                Legalize(checkpoint);
+            }
         }
+    }
+
+    /// <summary>Makes the manifest fit whatever the files hold: as if nobody compared them.</summary>
+    private static void Legalize(SimulatedDirectory checkpoint)
+    {
+        ManifestFile[] files = [.. CheckpointFormat.Files.Select(name => (Name: name, ((SimulatedFile)checkpoint.Entries[name]).Content))
+            .Select(file => new ManifestFile(file.Name, file.Content.Length, Convert.ToHexStringLower(SHA256.HashData(file.Content))))];
+        ((SimulatedFile)checkpoint.Entries[CheckpointFormat.ManifestName]).Damage(CheckpointManifest.Write(files));
     }
 
     private void Later(int least, int most, Action repair) => world.Time.After(Dice.Milliseconds(least, most), () =>

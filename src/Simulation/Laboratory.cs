@@ -72,11 +72,11 @@ internal sealed unsafe class Laboratory : IDisposable
             _world.Struck(FaultKind.NotFinite, slot);
         }
 
-        if (slot.IsLiar && partial.Gradient.Length > 0)
+        if ((slot.IsLiar || slot.IsWrongBuild) && partial.Gradient.Length > 0)
         {
             ref var element = ref partial.Gradient.Span[0];
             element = BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(element) ^ WrongBit);
-            _world.Struck(FaultKind.Liar, slot);
+            _world.Struck(slot.IsLiar ? FaultKind.Liar : FaultKind.WrongBuild, slot);
         }
     }
 

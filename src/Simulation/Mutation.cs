@@ -12,8 +12,11 @@ public enum Mutation
     /// <summary>A coordinator does not look whether another has taken the run over.</summary>
     NoFencing,
 
-    /// <summary>Nothing is flushed to disk.</summary>
-    NoFlush,
+    /// <summary>No file is flushed to disk.</summary>
+    NoFileFlush,
+
+    /// <summary>No directory is flushed to disk.</summary>
+    NoDirectoryFlush,
 
     /// <summary>Partials are added in the order they arrive.</summary>
     UnorderedSums,
@@ -35,6 +38,9 @@ public enum Mutation
 
     /// <summary>Nobody computes a second time what a liar may have sent.</summary>
     NoAudit,
+
+    /// <summary>Nobody compares a checkpoint's files with its manifest.</summary>
+    NoVerification,
 
     /// <summary>The coordinator does not notice that time passes.</summary>
     NoTicks,

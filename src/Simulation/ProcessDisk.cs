@@ -14,8 +14,11 @@ internal sealed class ProcessDisk(SimulatedDisk disk, string host) : IFileSystem
     /// <summary>Told when the process dies in the middle of an operation.</summary>
     public Action? Died { get; init; }
 
-    /// <summary>Whether flushing does what it says; false is a mutation.</summary>
-    public bool Flushes { get; init; } = true;
+    /// <summary>Whether flushing a file does what it says; false is a mutation.</summary>
+    public bool FlushesFiles { get; init; } = true;
+
+    /// <summary>Whether flushing a directory does what it says; false is a mutation.</summary>
+    public bool FlushesDirectories { get; init; } = true;
 
     /// <summary>Whether what other processes wrote over a file of this name is seen; a mutation names one.</summary>
     public string? BlindFor { get; init; }
@@ -138,7 +141,7 @@ internal sealed class ProcessDisk(SimulatedDisk disk, string host) : IFileSystem
     public void FlushDirectory(string path)
     {
         Operate();
-        if (!Flushes)
+        if (!FlushesDirectories)
         {
             return;
         }
@@ -182,7 +185,7 @@ internal sealed class ProcessDisk(SimulatedDisk disk, string host) : IFileSystem
     internal void Flush(SimulatedFile file)
     {
         Operate();
-        if (!Flushes)
+        if (!FlushesFiles)
         {
             return;
         }

@@ -23,7 +23,7 @@ internal sealed class RunObserver(World world, SimulatedCoordinator coordinator,
     void IClusterObserver.WorkerLost(WorkerInfo worker, string reason)
     {
         world.Trace.Add($"{name}: {worker.Name} is lost: {reason}");
-        world.Rules.Lost(reason);
+        world.Rules.Lost(coordinator, worker, reason);
     }
 
     void IClusterObserver.WorkerLeft(WorkerInfo worker, string reason)

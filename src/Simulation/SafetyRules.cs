@@ -9,6 +9,10 @@ namespace DistTrain.Simulation;
 /// <summary>What must hold after every event: docs/faults.md, O1 to O4. Whatever breaks a rule ends the simulation.</summary>
 internal sealed class SafetyRules(World world)
 {
+    private const int MostAnswersWaiting = 200;
+    private const int MostConnections = 12;
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(3);
+
     private readonly CalmRun _calm = CalmRun.Of(world.Scenario.Spec);
     private readonly Dictionary<(ulong Incarnation, long Step), bool[]> _counted = [];
     private readonly SortedSet<long> _durable = [];
@@ -99,6 +103,33 @@ internal sealed class SafetyRules(World world)
         }
     }
 
+    /// <summary>Memory is bounded, and whoever is gone is forgotten.</summary>
+    /// <param name="conductor">The run.</param>
+    /// <param name="mostConnections">Those open, and those whose end the run has still to hear of.</param>
+    public void Bounded(RunConductor conductor, int mostConnections)
+    {
+        if (conductor.Connections.Count() > mostConnections)
+        {
+            world.Violate($"{conductor.Connections.Count()} workers are attached, but only {mostConnections} can be");
+        }
+
+        foreach (var connection in conductor.Connections)
+        {
+            var (parameters, leases, others) = connection.Outbox.Waiting;
+            if (parameters > 1 || leases > 1 || others > MostAnswersWaiting)
+            {
+                world.Violate($"{parameters} sets of parameters, {leases} leases and {others} other messages wait for {connection.Info.Name}");
+            }
+        }
+
+        // Counted or held: two opinions and a third of each node at most; being received: one for each connection; and the result.
+        var mostPartials = (3 * world.Scenario.Spec.ShardCount) + MostConnections;
+        if (conductor.State.Pools.Training.Created > mostPartials || conductor.State.Pools.Evaluation.Created > mostPartials)
+        {
+            world.Violate($"{conductor.State.Pools.Training.Created} partials are in memory at once; at most {mostPartials} should be");
+        }
+    }
+
     /// <summary>A save has ended.</summary>
     public void Saved(SaveResult result)
     {
@@ -173,10 +204,17 @@ internal sealed class SafetyRules(World world)
     }
 
     /// <summary>A worker was given up.</summary>
-    public void Lost(string reason)
+    public void Lost(SimulatedCoordinator coordinator, WorkerInfo worker, string reason)
     {
         if (reason.StartsWith("silent for", StringComparison.Ordinal))
         {
+            var slot = world.Slots.FirstOrDefault(slot => slot.Name == worker.Name);
+            if (slot is { IsDisturbed: false, Process.Attachment: { } attachment } && attachment.Is(coordinator, worker.Id)
+                && world.Time.Now - slot.DisturbedAt > LongestSilence)
+            {
+                world.Violate($"{worker.Name} is declared dead, but nothing has disturbed it for {LongestSilence.TotalSeconds} s");
+            }
+
             world.Took(RecoveryBranch.DeadBySilence);
         }
 

@@ -28,6 +28,9 @@ internal sealed class SimulatedAttachment(World world, SimulatedWorker worker, L
     /// <summary>Whether partials may be sent.</summary>
     public bool MaySend => _reader is { IsReady: true } && !_isOver;
 
+    /// <summary>Whether it is what a coordinator knows by this id.</summary>
+    public bool Is(SimulatedCoordinator coordinator, int workerId) => link.Coordinator == coordinator && _welcome.WorkerId == (uint)workerId;
+
     private WorkerSlot Slot => worker.Slot;
 
     /// <summary>(1.1)</summary>

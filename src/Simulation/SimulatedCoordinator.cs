@@ -35,7 +35,8 @@ internal sealed class SimulatedCoordinator : SimulatedProcess, IRunIntake, IRunR
         _disk = new ProcessDisk(world.Disk, host)
         {
             Died = () => Die(withMachine: false),
-            Flushes = world.Mutation != Mutation.NoFlush,
+            FlushesFiles = world.Mutation != Mutation.NoFileFlush,
+            FlushesDirectories = world.Mutation != Mutation.NoDirectoryFlush,
             BlindFor = world.Mutation == Mutation.NoFencing ? "incarnation.json" : null,
         };
     }
@@ -288,6 +289,7 @@ internal sealed class SimulatedCoordinator : SimulatedProcess, IRunIntake, IRunR
         }
 
         Pump();
+        _world.Rules.Bounded(_conductor!, _desks.Count + _inputs.Count);
     }
 
     private void Tick()

@@ -6,6 +6,7 @@ internal sealed class WorkerSlot(World world, int number)
     private static readonly TimeSpan RestartDelay = TimeSpan.FromMilliseconds(300);
 
     private int _replacements;
+    private double _delayFactor = 1;
 
     /// <summary>The name that a worker there keeps over its restarts.</summary>
     public string Name { get; private set; } = $"w{number}";
@@ -20,7 +21,17 @@ internal sealed class WorkerSlot(World world, int number)
     public bool IsDownBlocked { get; set; }
 
     /// <summary>How many times longer messages take than usual.</summary>
-    public double DelayFactor { get; set; } = 1;
+    public double DelayFactor
+    {
+        get => _delayFactor;
+        set => (_delayFactor, DisturbedAt) = (value, world.Time.Now);
+    }
+
+    /// <summary>Whether anything keeps its signs of life away now.</summary>
+    public bool IsDisturbed => IsUpBlocked || IsDownBlocked || DelayFactor > 1 || Process is null or { IsPaused: true };
+
+    /// <summary>When anything last did.</summary>
+    public TimeSpan DisturbedAt { get; private set; }
 
     /// <summary>How many times longer computing takes than usual.</summary>
     public double SlowFactor { get; set; } = 1;
@@ -61,7 +72,7 @@ internal sealed class WorkerSlot(World world, int number)
     public void Ended(int exitCode)
     {
         world.Trace.Add($"{Name} ended with {exitCode}");
-        Process = null;
+        (Process, DisturbedAt) = (null, world.Time.Now);
         if (exitCode == DistTrain.Worker.WorkerOutcome.Refused)
         {
             Replace();
@@ -73,11 +84,18 @@ internal sealed class WorkerSlot(World world, int number)
     /// <summary>What was blocked passes.</summary>
     public void Unblock()
     {
-        (IsUpBlocked, IsDownBlocked) = (false, false);
+        (IsUpBlocked, IsDownBlocked, DisturbedAt) = (false, false, world.Time.Now);
         foreach (var link in world.Links.Where(link => link.Slot == this).ToArray())
         {
             link.Unblock();
         }
+    }
+
+    /// <summary>Its process goes on.</summary>
+    public void Resume()
+    {
+        DisturbedAt = world.Time.Now;
+        Process?.Resume();
     }
 
     /// <summary>All is well there again; a host that lies stays the liar that it is until it is found out.</summary>
@@ -85,7 +103,7 @@ internal sealed class WorkerSlot(World world, int number)
     {
         (DelayFactor, SlowFactor, NotFinitePartials, LeasesToDieOf, IsWrongBuild) = (1, 1, 0, 0, false);
         Unblock();
-        Process?.Resume();
+        Resume();
         Start();
     }
 

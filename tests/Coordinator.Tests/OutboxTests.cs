@@ -8,6 +8,34 @@ public sealed class OutboxTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    /// <summary>What a worker that does not read makes wait is bounded: a lease that was revoked before it was sent is never sent.</summary>
+    [Fact]
+    public void SendLease_OneStillWaits_ReplacesIt()
+    {
+        var outbox = new Outbox();
+        outbox.SendLease(Lease(1));
+        outbox.Send(new CoordinatorMessage { Revoked = new LeaseRevoked { LeaseId = 1 } });
+        outbox.SendLease(Lease(2));
+
+        Assert.Equal((0, 1, 1), outbox.Waiting);
+        Assert.Equal([1UL, 2UL], outbox.Drain().Select(message => message.Revoked?.LeaseId ?? message.Lease.LeaseId));
+    }
+
+    [Fact]
+    public void Drain_UntilTheNextIsAskedFor_TheMessageCountsAsBeingWritten()
+    {
+        var outbox = new Outbox();
+        outbox.Send(Lease(1));
+        outbox.Send(Lease(2));
+        using var drain = outbox.Drain().GetEnumerator();
+        Assert.True(drain.MoveNext());
+        Assert.Equal(1, outbox.Writing);
+        Assert.True(drain.MoveNext());
+        Assert.Equal(2, outbox.Writing);
+        Assert.False(drain.MoveNext());
+        Assert.Equal(0, outbox.Writing);
+    }
+
     /// <summary>Row N12: the worker reads one message of version 1, and then nothing until version 3 is out.</summary>
     [Fact]
     public async Task SendParameters_ToASlowReader_NewerOnesReplaceOlderOnesAndTheirLeases()

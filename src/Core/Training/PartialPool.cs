@@ -6,6 +6,10 @@ public sealed class PartialPool(int gradientLength) : IDisposable
 {
     private readonly Stack<Partial> _free = new();
     private readonly Lock _gate = new();
+    private int _created;
+
+    /// <summary>How many partials there are because of this pool: rented or free. It grows to the most ever in use at once, and no further.</summary>
+    internal int Created => Volatile.Read(ref _created);
 
     /// <summary>The elements of a gradient.</summary>
     public int GradientLength { get; } = gradientLength;
@@ -21,6 +25,7 @@ public sealed class PartialPool(int gradientLength) : IDisposable
             }
         }
 
+        Interlocked.Increment(ref _created);
         return new Partial(GradientLength);
     }
 

@@ -31,6 +31,42 @@ public sealed class CheckpointFaultTests : IDisposable
         AssertLoads(_before, _old);
     }
 
+    /// <summary>The first save makes the directory; if its name could not be made durable then, a later save that succeeds must have seen to it.</summary>
+    [Fact]
+    public void Save_FlushOfTheRunDirectoryFailedOnce_LaterSaveSurvivesAPowerCut()
+    {
+        var disk = new SimulatedDisk();
+        disk.CreateDirectory("/run");
+        disk.FlushDirectory("/");
+        var store = new CheckpointStore(disk, Directory);
+        var failures = 1;
+        disk.Before = (call, path) =>
+        {
+            if (call == DiskCall.FlushDirectory && path == "/run" && failures-- > 0)
+            {
+                throw new IOException("Input/output error");
+            }
+        };
+        Assert.Throws<IOException>(() => store.Save(_old, 1));
+        store.Save(_new, 1);
+
+        AssertLoads(disk.Restart(CrashKind.LosesUnflushed), _new);
+    }
+
+    /// <summary>The same, where the process died before the flush and another one saves.</summary>
+    [Fact]
+    public void Save_DirectoryLeftByAnotherProcess_SurvivesAPowerCut()
+    {
+        var disk = new SimulatedDisk();
+        disk.CreateDirectory("/run");
+        disk.FlushDirectory("/");
+        disk.CreateDirectory(Directory);
+
+        new CheckpointStore(disk, Directory).Save(_new, 1);
+
+        AssertLoads(disk.Restart(CrashKind.LosesUnflushed), _new);
+    }
+
     [Fact]
     public void Save_DiskFullAtAnyByte_FailsWholeAndALaterSaveSucceeds()
     {

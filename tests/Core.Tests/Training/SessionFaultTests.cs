@@ -142,6 +142,21 @@ public sealed class SessionFaultTests
         Assert.Matches(@"Step 0.*\[0, 8\).*worker 1, b, d", failure.Reason);
     }
 
+    /// <summary>All had the same shards, since the lease was late twice, when the network failed for all of them: one event, and no proof.</summary>
+    [Fact]
+    public void Crashes_OfWorkersThatHadTheShardsAtOnce_CountAsOne()
+    {
+        var session = Session(workers: 3, new SessionOptions(WorkersToStart: 3), shardCount: 1);
+        Assert.Equal([2], LeasedTo(session.Apply(SessionEvent.DeadlinePassed(1))));
+        Assert.Equal([3], LeasedTo(session.Apply(SessionEvent.DeadlinePassed(2))));
+        Assert.Empty(session.Apply(SessionEvent.WorkerLost(1, isCrash: true)));
+        Assert.Empty(session.Apply(SessionEvent.WorkerLost(2, isCrash: true)));
+        Assert.Empty(session.Apply(SessionEvent.WorkerLost(3, isCrash: true)));
+
+        Assert.Equal([4], LeasedTo(session.Apply(SessionEvent.WorkerJoined(4))));
+        Assert.False(session.HasEnded);
+    }
+
     [Fact]
     public void MinimumWorkers_LostBelowIt_FinishesTheRoundAndWaits()
     {

@@ -1,0 +1,50 @@
+using DistTrain.Core.Models;
+using DistTrain.Core.Optimizers;
+using DistTrain.Core.Training;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+
+namespace DistTrain.Coordinator.Tests;
+
+public sealed class RunConductorTests
+{
+    /// <summary>With --audit 1 a single worker may decide nothing: nothing goes on, and that has a deadline like every wait.</summary>
+    [Fact]
+    public void Take_NobodyForTheSecondOpinion_GivesUpAfterTheStartTimeout()
+    {
+        var time = new FakeTimeProvider();
+        var options = new CoordinatorOptions { AuditShare = 1, StartTimeout = TimeSpan.FromSeconds(7), DeadTime = TimeSpan.FromSeconds(60), HeartbeatInterval = TimeSpan.FromSeconds(20) };
+        var spec = new RunSpec(
+            new ModelSpec("any", [1], [new AffineSpec(1)]),
+            new DatasetSpec("any", "", TrainCount: 4, TestCount: 4, SampleSize: 1, ClassCount: 1),
+            new OptimizerSpec("sgd", 0.1),
+            BatchSize: 4,
+            ShardCount: 1,
+            Seed: 1,
+            Steps: 1);
+        var conductor = new RunConductor(new ConductorSetup(spec, options, Incarnation: 1, From: null, Recorder: null, null, null, NullLogger.Instance, time));
+        using var connection = new WorkerConnection(new WorkerInfo(1, "host", 1, 1, 256, "", "peer", "name"));
+        conductor.Take(new RunInput.Attached(connection));
+        conductor.Take(new RunInput.Ready(connection));
+        var lease = Assert.NotNull(connection.Lease);
+        var partial = conductor.State.Pools.Training.Rent();
+        (partial.Node, partial.SampleCount) = (new ShardRange(0, 1), 4);
+        partial.Gradient.Span.Clear();
+        conductor.Take(new RunInput.PartialArrived(connection, lease.Id, lease.Round, partial, TimeSpan.Zero, IsFinite: true, Fingerprint: 1));
+
+        var waited = TimeSpan.Zero;
+        var failure = Assert.Throws<NotEnoughWorkersException>(() =>
+        {
+            while (waited < TimeSpan.FromSeconds(60))
+            {
+                time.Advance(conductor.TickLength);
+                waited += conductor.TickLength;
+                conductor.Take(RunInput.Tick.Instance);
+            }
+        });
+
+        Assert.Contains("another worker", failure.Message, StringComparison.Ordinal);
+        Assert.InRange(waited.TotalSeconds, 6.9, 7.2);
+        conductor.State.Dispose();
+    }
+}
