@@ -8,11 +8,14 @@ namespace DistTrain.Cli.Tests;
 /// <summary>What tests do to run directories from outside.</summary>
 internal static class RunFiles
 {
-    /// <summary>Every file below a directory, with its content and the time it was written.</summary>
+    /// <summary>The steps after which the runs of these tests have checkpoints; the last is their end.</summary>
+    public static IReadOnlyList<int> Stops { get; } = [3, 6, 7];
+
+    /// <summary>Every file below a directory, with its content and the time it was written. A lock may not even be read while somebody holds it.</summary>
     public static IReadOnlyList<(string Name, string Content, DateTime Written)> Snapshot(string directory) =>
     [
         .. Directory.EnumerateFileSystemEntries(directory, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
-            .Select(path => (path, File.Exists(path) ? Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path))) : "", File.GetLastWriteTimeUtc(path))),
+            .Select(path => (path, File.Exists(path) && Path.GetFileName(path) != "lock" ? Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path))) : "", File.GetLastWriteTimeUtc(path))),
     ];
 
     /// <summary>Flips a bit in the middle of a file.</summary>
@@ -41,18 +44,31 @@ internal static class RunFiles
         }
     }
 
-    /// <summary>The run of another directory, with parameters that are changed after a step: what a worker that lied would have led to.</summary>
-    public static async Task LieAsync(CommandRun command, string honest, string wrong, long wrongAfter, long checkpointSteps)
+    /// <summary>Trains in stages, so that there is a checkpoint after each of <see cref="Stops"/>.</summary>
+    public static async Task TrainAsync(CommandRun command, string name, params string[] options)
+    {
+        foreach (var stop in Stops)
+        {
+            Assert.Equal(0, await command.RunAsync(["train", "--json", "--out", name, "--resume", "auto", "--keep-checkpoints", "9", "--steps", $"{stop}", .. options]));
+        }
+    }
+
+    /// <summary>The same run in another directory, with a parameter changed after a step: what a worker that lied would have led to.</summary>
+    public static async Task LieAsync(CommandRun command, string honest, string wrong, long wrongAfter)
     {
         Directory.CreateDirectory(command.File(wrong));
-        File.Copy(command.File($"{honest}/run.json"), command.File($"{wrong}/run.json"));
-        var path = command.File($"{honest}/run.json");
+        var path = command.File($"{wrong}/run.json");
+        File.Copy(command.File($"{honest}/run.json"), path);
         var spec = SpecJson.ReadRun(await File.ReadAllTextAsync(path), path);
         var loaded = await command.Surroundings.Load(spec.Dataset.Name, null, CancellationToken.None);
-        using var journal = RunJournal.Open(
-            DiskFileSystem.Instance, command.File(wrong), new RunHolder("alpha", 1, DateTimeOffset.UnixEpoch), new JournalOptions(KeepCheckpoints: 99), _ => { });
-        var options = new TrainerOptions { Recorder = journal, CheckpointSteps = checkpointSteps };
-        Trainer.Run(spec, loaded.Dataset, observer: new Liar(wrongAfter), options: options).Dispose();
+        foreach (var stop in Stops)
+        {
+            using var journal = RunJournal.Open(
+                DiskFileSystem.Instance, command.File(wrong), new RunHolder("alpha", 1, DateTimeOffset.UnixEpoch), new JournalOptions(KeepCheckpoints: 9), _ => { });
+            using var from = journal.LoadNewest();
+            var options = new TrainerOptions { From = from?.Snapshot, Recorder = journal };
+            Trainer.Run(spec with { Steps = stop }, loaded.Dataset, observer: new Liar(wrongAfter), options: options).Dispose();
+        }
     }
 
     private sealed class Liar(long wrongAfter) : ITrainingObserver

@@ -5,7 +5,7 @@ namespace DistTrain.Cli.Tests.Verbs;
 /// <summary>Two runs, side by side. Their directories stay as they were.</summary>
 public sealed class DiffVerbTests : IDisposable
 {
-    private static readonly string[] Options = ["--batch-size", "50", "--shards", "5", "--optimizer", "adam", "--checkpoint-every", "3", "--keep-checkpoints", "9", "--json"];
+    private static readonly string[] Options = ["--batch-size", "50", "--shards", "5", "--optimizer", "adam"];
     private readonly CommandRun _command = new();
 
     public void Dispose() => _command.Dispose();
@@ -13,8 +13,8 @@ public sealed class DiffVerbTests : IDisposable
     [Fact]
     public async Task Diff_EqualRuns_AreEqualToTheEnd()
     {
-        await TrainAsync("a", "--steps", "7");
-        await TrainAsync("b", "--steps", "7", "--threads", "3");
+        await StagesAsync("a");
+        await StagesAsync("b", "--threads", "3");
         var before = RunFiles.Snapshot(_command.Directory);
 
         Assert.Equal(0, await DiffAsync());
@@ -28,7 +28,7 @@ public sealed class DiffVerbTests : IDisposable
     [Fact]
     public async Task Diff_OneRunLonger_AreEqualAsFarAsBothGo()
     {
-        await TrainAsync("a", "--steps", "7");
+        await StagesAsync("a");
         await TrainAsync("b", "--steps", "4");
 
         Assert.Equal(0, await DiffAsync());
@@ -41,7 +41,7 @@ public sealed class DiffVerbTests : IDisposable
     [Fact]
     public async Task Diff_RunThatBeganAtAnothersCheckpoint_ComparesWhatBothKnow()
     {
-        await TrainAsync("a", "--steps", "7");
+        await StagesAsync("a");
         await TrainAsync("b", "--steps", "7", "--resume", "a/checkpoints/step-000000000003");
         await TrainAsync("short", "--steps", "2");
 
@@ -56,8 +56,8 @@ public sealed class DiffVerbTests : IDisposable
     [InlineData("--lr", "0.002", 1, "optimizer.learningRate: 0.001 in A, 0.002 in B")]
     public async Task Diff_OtherSeedOrLearningRate_NamesFieldStepAndTensor(string option, string value, long step, string field)
     {
-        await TrainAsync("a", "--steps", "7");
-        await TrainAsync("b", "--steps", "7", option, value);
+        await StagesAsync("a");
+        await StagesAsync("b", option, value);
 
         Assert.Equal(1, await DiffAsync());
 
@@ -91,15 +91,15 @@ public sealed class DiffVerbTests : IDisposable
     [InlineData("wrong", "a", "A's record is wrong")]
     public async Task Diff_OneRunWentWrong_SaysWhichAndWhatItsCheckpointsHold(string first, string second, string expected)
     {
-        await TrainAsync("a", "--steps", "7");
-        await RunFiles.LieAsync(_command, "a", "wrong", wrongAfter: 3, checkpointSteps: 3);
+        await StagesAsync("a");
+        await RunFiles.LieAsync(_command, "a", "wrong", wrongAfter: 4);
 
         Assert.Equal(1, await _command.RunAsync("diff", first, second));
-        Assert.Contains($"Computed again, both come to the same parameters after step 4. {expected}", _command.Output, StringComparison.Ordinal);
+        Assert.Contains($"Computed again, both come to the same parameters after step 5. {expected}", _command.Output, StringComparison.Ordinal);
         Assert.Contains("lied", _command.Output, StringComparison.Ordinal);
         Assert.Contains("The checkpoints after step 6 differ.", _command.Output, StringComparison.Ordinal);
         Assert.Equal(1, await DiffAsync(first, second));
-        Assert.Equal((3, 4), (EqualThrough, FirstDifference));
+        Assert.Equal((4, 5), (EqualThrough, FirstDifference));
         Assert.Equal((first == "a", second == "a"), Agree);
         Assert.Equal("0.weight[0, 1]", _command.Last.GetProperty("checkpoints").GetProperty("tensors")[0].GetProperty("element").GetString());
     }
@@ -107,7 +107,7 @@ public sealed class DiffVerbTests : IDisposable
     [Fact]
     public async Task Diff_OneEntryOfOneChainDamaged_BlamesTheFileAndNotTheRun()
     {
-        await TrainAsync("a", "--steps", "7");
+        await StagesAsync("a");
         RunFiles.Copy(_command.File("a"), _command.File("b"));
         RunFiles.ChangeChain(_command.File("b/chain.bin"), 4, 1);
 
@@ -121,8 +121,8 @@ public sealed class DiffVerbTests : IDisposable
     [Fact]
     public async Task Diff_DataNotThere_ShowsWhatTheCheckpointsHold()
     {
-        await TrainAsync("a", "--steps", "7");
-        await RunFiles.LieAsync(_command, "a", "wrong", wrongAfter: 3, checkpointSteps: 3);
+        await StagesAsync("a");
+        await RunFiles.LieAsync(_command, "a", "wrong", wrongAfter: 4);
         _command.Surroundings = _command.Surroundings with { LoadDataset = (_, _, _) => throw new Core.InvalidInputException("no data here") };
 
         Assert.Equal(1, await DiffAsync("a", "wrong"));
@@ -153,7 +153,7 @@ public sealed class DiffVerbTests : IDisposable
 
     private long FirstDifference => _command.Last.GetProperty("firstDifference").GetInt64();
 
-    private IEnumerable<string?> Fields => _command.Last.GetProperty("fields").EnumerateArray().Select(field => field.GetString());
+    private IEnumerable<string?> Fields => _command.Last.GetProperty("fields").EnumerateArray().Select(text => text.GetString());
 
     private (bool A, bool B) Agree => (
         _command.Last.GetProperty("recomputed").GetProperty("a").GetProperty("agreesWithRecord").GetBoolean(),
@@ -162,5 +162,7 @@ public sealed class DiffVerbTests : IDisposable
     private Task<int> DiffAsync(string first = "a", string second = "b") => _command.RunAsync("diff", first, second, "--json");
 
     private async Task TrainAsync(string name, params string[] arguments) =>
-        Assert.Equal(0, await _command.RunAsync(["train", .. Options, "--out", name, .. arguments]));
+        Assert.Equal(0, await _command.RunAsync(["train", "--json", .. Options, "--out", name, .. arguments]));
+
+    private Task StagesAsync(string name, params string[] more) => RunFiles.TrainAsync(_command, name, [.. Options, .. more]);
 }

@@ -6,7 +6,7 @@ namespace DistTrain.Cli.Tests.Verbs;
 /// <summary>A run of 7 steps with checkpoints after the steps 3, 6 and 7, computed again. Its directory stays as it was.</summary>
 public sealed class ReplayVerbTests : IDisposable
 {
-    private static readonly string[] Options = ["--batch-size", "50", "--shards", "5", "--optimizer", "adam", "--json"];
+    private static readonly string[] Options = ["--batch-size", "50", "--shards", "5", "--optimizer", "adam"];
     private readonly CommandRun _command = new();
 
     public void Dispose() => _command.Dispose();
@@ -18,7 +18,7 @@ public sealed class ReplayVerbTests : IDisposable
     [InlineData("7", "step-000000000007", 7, 0)]
     public async Task Replay_AnyStep_IsEqualAndWritesNothing(string step, string? checkpoint, long from, long steps)
     {
-        await TrainAsync("run", "7");
+        await TrainAsync("run");
         var before = RunFiles.Snapshot(_command.File("run"));
 
         Assert.Equal(0, await _command.RunAsync("replay", "--run", "run", "--step", step, "--threads", "2", "--json"));
@@ -35,7 +35,7 @@ public sealed class ReplayVerbTests : IDisposable
     [Fact]
     public async Task Replay_RunThatGoesOn_NeitherWaitsNorWrites()
     {
-        await TrainAsync("run", "7");
+        await TrainAsync("run");
         using var holder = RunJournal.Open(
             DiskFileSystem.Instance, _command.File("run"), new RunHolder("that-host", 4711, DateTimeOffset.UnixEpoch), new JournalOptions(), _ => { });
         // Half an entry, as the run writes it.
@@ -51,7 +51,7 @@ public sealed class ReplayVerbTests : IDisposable
     [Fact]
     public async Task Replay_OneEntryOfTheChainDamaged_NamesItsStep()
     {
-        await TrainAsync("run", "7");
+        await TrainAsync("run");
         RunFiles.ChangeChain(_command.File("run/chain.bin"), 4, 1);
 
         Assert.Equal(1, await _command.RunAsync("replay", "--run", "run", "--step", "5", "--json"));
@@ -66,8 +66,8 @@ public sealed class ReplayVerbTests : IDisposable
     [Fact]
     public async Task Replay_RunThatWentWrong_NamesTheFirstWrongStep()
     {
-        await TrainAsync("run", "7");
-        await RunFiles.LieAsync(_command, "run", "wrong", wrongAfter: 4, checkpointSteps: 3);
+        await TrainAsync("run");
+        await RunFiles.LieAsync(_command, "run", "wrong", wrongAfter: 4);
 
         Assert.Equal(1, await _command.RunAsync("replay", "--run", "wrong", "--step", "5", "--json"));
 
@@ -75,10 +75,23 @@ public sealed class ReplayVerbTests : IDisposable
         Assert.NotEqual(_command.Last.GetProperty("recorded").GetString(), _command.Last.GetProperty("chain").GetString());
     }
 
+    /// <summary>The checkpoint's files are whole, but its parameters were changed after their hash was taken.</summary>
+    [Fact]
+    public async Task Replay_CheckpointOfWrongParameters_IsNoPlaceToBegin()
+    {
+        await TrainAsync("run");
+        await RunFiles.LieAsync(_command, "run", "wrong", wrongAfter: 3);
+
+        Assert.Equal(1, await _command.RunAsync("replay", "--run", "wrong", "--step", "5", "--json"));
+
+        Assert.Equal((0, 4), (_command.Last.GetProperty("fromStep").GetInt64(), _command.Last.GetProperty("firstDifference").GetInt64()));
+        Assert.Contains("step-000000000003 is passed over", _command.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Replay_CheckpointDamaged_FallsBackToAnOlderOneAndSaysSo()
     {
-        await TrainAsync("run", "7");
+        await TrainAsync("run");
         RunFiles.Damage(_command.File("run/checkpoints/step-000000000006/parameters.safetensors"));
 
         Assert.Equal(0, await _command.RunAsync("replay", "--run", "run", "--step", "6", "--json"));
@@ -91,7 +104,7 @@ public sealed class ReplayVerbTests : IDisposable
     [Fact]
     public async Task Replay_EntryUnknown_SaysWhichStepToTake()
     {
-        await TrainAsync("run", "7");
+        await TrainAsync("run");
         RunFiles.ChangeChain(_command.File("run/chain.bin"), 4, 0);
         RunFiles.ChangeChain(_command.File("run/chain.bin"), 5, 0);
 
@@ -106,15 +119,16 @@ public sealed class ReplayVerbTests : IDisposable
     [Fact]
     public async Task ReplayShard_OfRunsOnAnyThreads_HasOneFingerprint()
     {
-        await TrainAsync("run", "7");
-        await TrainAsync("other", "7", "--threads", "3");
+        await TrainAsync("run");
+        await TrainAsync("other", "--threads", "3");
         var prints = new List<string>();
         for (var shard = 0; shard < 5; shard++)
         {
             var (first, second) = (await ShardAsync("run", shard, "1"), await ShardAsync("other", shard, "2"));
             Assert.Equal(first.ToString(), second.ToString());
             Assert.Equal(10, first.GetProperty("samples").GetInt32());
-            Assert.Equal((1, 1, 0, 5), (
+            // Step 5 is in the second stage: each took the run over anew.
+            Assert.Equal((1, 2, 0, 5), (
                 first.GetProperty("worker").GetInt32(), first.GetProperty("incarnation").GetInt32(), first.GetProperty("firstShard").GetInt32(),
                 first.GetProperty("endShard").GetInt32()));
             prints.Add(first.GetProperty("gradient").GetString()!);
@@ -133,7 +147,7 @@ public sealed class ReplayVerbTests : IDisposable
     [Fact]
     public async Task ReplayShard_OfTheFirstStep_IsThatOfTheInitialParameters()
     {
-        await TrainAsync("run", "7");
+        await TrainAsync("run");
 
         Assert.Equal(0, await _command.RunAsync("replay", "--run", "run", "--step", "1", "--shard", "4"));
 
@@ -155,7 +169,7 @@ public sealed class ReplayVerbTests : IDisposable
     [InlineData("--run nodata --step 1", "run.json does not say with which data")]
     public async Task Replay_BadInput_SaysWhatAndWhereAndExitsWith2(string line, params string[] expected)
     {
-        await TrainAsync("run", "7");
+        await TrainAsync("run");
         foreach (var name in (ReadOnlySpan<string>)["nochain", "cutchain", "otherdata", "nodata"])
         {
             RunFiles.Copy(_command.File("run"), _command.File(name));
@@ -173,6 +187,5 @@ public sealed class ReplayVerbTests : IDisposable
         Assert.Single(_command.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
-    private async Task TrainAsync(string name, string steps, params string[] more) => Assert.Equal(
-        0, await _command.RunAsync(["train", .. Options, "--steps", steps, "--checkpoint-every", "3", "--keep-checkpoints", "9", "--out", name, .. more]));
+    private Task TrainAsync(string name, params string[] more) => RunFiles.TrainAsync(_command, name, [.. Options, .. more]);
 }

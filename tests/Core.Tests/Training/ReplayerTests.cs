@@ -152,6 +152,18 @@ public sealed class ReplayerTests
         Assert.Equal(20, longer!.Snapshot.StepsDone);
     }
 
+    /// <summary>Changed in memory, after their hash was taken: the files themselves are whole.</summary>
+    [Fact]
+    public void NewestCheckpoint_ParametersOtherThanTheirHash_IsPassedOver()
+    {
+        Record(wrongAfter: 20);
+
+        using var from = Open().NewestCheckpoint(25, _warnings.Add);
+
+        Assert.Equal(10, from!.Snapshot.StepsDone);
+        Assert.Matches("step-000000000020 is passed over: its parameters", Assert.Single(_warnings));
+    }
+
     [Fact]
     public void FindDelivery_OfEachShard_IsTheLedgersRecord()
     {
@@ -212,15 +224,15 @@ public sealed class ReplayerTests
         for (var step = 1; step <= Steps; step++)
         {
             run.Train(1, journal);
+            if (step == wrongAfter)
+            {
+                run.State.Parameters.Values[3] += 1;
+            }
+
             if (step is 10 or 20)
             {
                 journal.BeginSave(run.State);
                 Assert.Equal(SaveOutcome.Saved, journal.WaitForSave()!.Outcome);
-            }
-
-            if (step == wrongAfter)
-            {
-                run.State.Parameters.Values[3] += 1;
             }
         }
     }
