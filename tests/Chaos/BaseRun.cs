@@ -33,6 +33,7 @@ internal sealed record CalmRun(string Hash, string Directory);
 internal sealed class CalmRuns(string directory)
 {
     private const int Workers = 3;
+    private const double LongSeconds = 60;
     private const long StepsToMeasure = 4_000;
     private const long Granularity = 500;
     private const double EvaluationAllowance = 0.95;
@@ -49,6 +50,10 @@ internal sealed class CalmRuns(string directory)
         _stepsPerSecond ??= await MeasureAsync();
         return new BaseRun(Math.Max(1, (long)(_stepsPerSecond.Value * EvaluationAllowance * seconds / Granularity)) * Granularity);
     }
+
+    /// <summary>A run that no row sees the end of: it is asked to stop.</summary>
+    /// <param name="seconds">What the row takes at most.</param>
+    public Task<BaseRun> LongAsync(double seconds = LongSeconds) => LastingAsync(seconds);
 
     /// <summary>Steps a second of three workers without faults.</summary>
     public async Task<double> StepsPerSecondAsync() => _stepsPerSecond ??= await MeasureAsync();

@@ -31,6 +31,9 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
     /// <summary>Where it listens.</summary>
     public string Address { get; private set; } = "127.0.0.1:0";
 
+    /// <summary>The port of it.</summary>
+    public string Port => Address.Split(':')[^1];
+
     /// <summary>Every worker so far, the dead ones too.</summary>
     public IReadOnlyList<ChaosProcess> Workers => _workers;
 
@@ -43,8 +46,21 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
     /// <summary>Seconds between two words on how far the run is.</summary>
     public string ProgressInterval { get; set; } = "0.02";
 
+    /// <summary>What is put before the coordinator's command.</summary>
+    public IReadOnlyList<string> CoordinatorPrefix { get; set; } = [];
+
+    /// <summary>Set for the workers started from now on.</summary>
+    public IReadOnlyDictionary<string, string> WorkerEnvironment { get; set; } = Programs.NoEnvironment;
+
     /// <summary>Said to the coordinator beside the run; for those started from now on.</summary>
     public IReadOnlyList<string> CoordinatorOptions { get; set; } = [];
+
+    /// <summary>The coordinator is to be reached from other networks too.</summary>
+    public void ListenEverywhere()
+    {
+        Address = "0.0.0.0:0";
+        CoordinatorOptions = [.. CoordinatorOptions, "--insecure"];
+    }
 
     /// <summary>Starts the coordinator and so many workers, for which it waits with the first step.</summary>
     public async Task StartAsync(int workers)
@@ -61,7 +77,7 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
     {
         var from = Events.Count;
         var coordinator = ChaosProcess.Start(
-            [Programs.DistTrain, "coordinator", "--listen", Address, .. run.Arguments, "--json", "--progress-interval", ProgressInterval, "--out", directory, .. CoordinatorOptions, .. more],
+            [.. CoordinatorPrefix, Programs.DistTrain, "coordinator", "--listen", Address, .. run.Arguments, "--json", "--progress-interval", ProgressInterval, "--out", directory, .. CoordinatorOptions, .. more],
             "coordinator", Programs.NoEnvironment, Events.Take);
         _coordinators.Add(coordinator);
         var started = Events.FirstAsync("the coordinator to listen", happened => happened is Started, from, Patience);
@@ -75,7 +91,7 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
     }
 
     /// <summary>Starts a worker of one thread.</summary>
-    public ChaosProcess StartWorker(params IReadOnlyList<string> more) => StartWorkerAt(Address, more);
+    public ChaosProcess StartWorker(params IReadOnlyList<string> more) => StartWorkerAt($"127.0.0.1:{Port}", more);
 
     /// <summary>Starts a worker that finds the coordinator elsewhere, at a proxy.</summary>
     public ChaosProcess StartWorkerAt(string address, params IReadOnlyList<string> more) =>
@@ -86,7 +102,7 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
     /// <param name="isDoomed">The fault ends the process.</param>
     /// <param name="fault">Which.</param>
     public ChaosProcess StartFaultyWorker(Action<string> fired, bool isDoomed, params IReadOnlyList<string> fault) =>
-        Keep([Programs.Self, FaultyWorker.Command, Address, .. fault], line =>
+        Keep([Programs.Self, FaultyWorker.Command, $"127.0.0.1:{Port}", .. fault], line =>
         {
             if (line.StartsWith(FaultyWorker.FiredPrefix, StringComparison.Ordinal))
             {
@@ -97,6 +113,14 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
     /// <summary>The first event of a coordinator, from a mark on, that so many steps are done.</summary>
     public Task<Seen> ReachAsync(long step, int from = 0) => EventAsync(
         FormattableString.Invariant($"step {step}"), happened => happened is Progress progress && progress.Step >= step, from);
+
+    /// <summary>Waits for so many steps more, from the first word after a mark on.</summary>
+    public async Task AdvanceAsync(long steps, int? from = null)
+    {
+        var mark = from ?? Events.Count;
+        var first = (Progress)(await ReachAsync(0, mark)).Event;
+        await ReachAsync(first.Step + steps, mark);
+    }
 
     /// <summary>The first event from a mark on that something happened to a worker.</summary>
     public Task<Seen> WorkerEventAsync(string what, int? processId, int from, TimeSpan? patience = null) => EventAsync(
@@ -129,7 +153,7 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
 
     private ChaosProcess Keep(IReadOnlyList<string> command, Action<string>? output, bool isDoomed)
     {
-        var worker = ChaosProcess.Start(command, $"worker {++_started}", Programs.NoEnvironment, output, isDoomed);
+        var worker = ChaosProcess.Start(command, $"worker {++_started}", WorkerEnvironment, output, isDoomed);
         _workers.Add(worker);
         return worker;
     }

@@ -12,7 +12,13 @@ using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
 AppDomain.CurrentDomain.ProcessExit += (_, _) => ChaosProcess.KillAll();
 try
 {
-    return await ChaosRun.RunAsync(ChaosOptions.Parse(args));
+    var options = ChaosOptions.Parse(args);
+    if (!options.List)
+    {
+        await Tools.EnterNamespacesAsync(args);
+    }
+
+    return await ChaosRun.RunAsync(options);
 }
 catch (FormatException e)
 {

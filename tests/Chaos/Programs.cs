@@ -7,7 +7,7 @@ internal static class Programs
     public static string DistTrain { get; } = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "disttrain.exe" : "disttrain");
 
     /// <summary>This program, to be started again as a worker with a fault.</summary>
-    public static string Self { get; } = Environment.ProcessPath!;
+    public static string Self { get; } = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "DistTrain.Chaos.exe" : "DistTrain.Chaos");
 
     /// <summary>Makes sure that the program under test has an option.</summary>
     /// <exception cref="RowNotRunException">It has not.</exception>

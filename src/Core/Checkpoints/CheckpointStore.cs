@@ -18,6 +18,8 @@ public sealed class CheckpointStore(IFileSystem files, string directory)
 
     private readonly string _directory = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
 
+    private bool _hasDurableName;
+
     /// <summary>Where they lie.</summary>
     public string Directory => _directory;
 
@@ -44,7 +46,7 @@ public sealed class CheckpointStore(IFileSystem files, string directory)
     public string Save(TrainingSnapshot snapshot, ulong incarnation, Action? beforeRename = null)
     {
         RequireFinite(snapshot);
-        DurableFile.CreateDirectory(files, _directory);
+        EnsureDirectory();
         var name = CheckpointFormat.DirectoryName(snapshot.StepsDone);
         var target = Path.Combine(_directory, name);
         // Of this incarnation alone: an older one that does not know yet may be writing the same step.
@@ -176,6 +178,17 @@ public sealed class CheckpointStore(IFileSystem files, string directory)
     /// <summary>Whether this snapshot is there already, undamaged.</summary>
     private bool IsSaved(string target, TrainingSnapshot snapshot) =>
         files.DirectoryExists(target) && Verify(target)?.ChainValue() == snapshot.Chain;
+
+    /// <summary>One that is there already may be what a crash or a failed flush left of the first save: its name is made durable once more.</summary>
+    private void EnsureDirectory()
+    {
+        if (!_hasDurableName)
+        {
+            DurableFile.CreateDirectory(files, _directory);
+            files.FlushDirectory(Path.GetDirectoryName(_directory)!);
+            _hasDurableName = true;
+        }
+    }
 
     private void Write(string temporary, TrainingSnapshot snapshot, ulong incarnation)
     {

@@ -28,6 +28,12 @@ internal static class FaultyWorker
             return await FlapAsync(options, loggers, (int)Number(times), TimeSpan.FromSeconds(Number(seconds)));
         }
 
+        if (fault is ["flock", var count])
+        {
+            var outcomes = await Task.WhenAll(Enumerable.Range(0, (int)Number(count)).Select(_ => WorkerRole.RunAsync(options, loggers)));
+            return outcomes.Max(outcome => outcome.ExitCode);
+        }
+
         return (await WorkerRole.RunAsync(With(options, fault), loggers)).ExitCode;
     }
 

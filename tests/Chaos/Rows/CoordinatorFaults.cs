@@ -50,25 +50,25 @@ internal static class CoordinatorFaults
     /// <summary>P11: stopped for ten seconds, then for a minute.</summary>
     public static async Task Pause(RowContext context)
     {
-        var run = await context.Calm.LastingAsync(8);
+        var run = await context.Calm.LongAsync(120);
         await using var cluster = context.Cluster(run);
         await cluster.StartAsync(3);
         int[] pauses = [10, 60];
         for (var i = 0; i < pauses.Length; i++)
         {
-            await cluster.ReachAsync(run.Steps * (i + 1) / 4, cluster.Events.Count);
+            await cluster.ReachAsync(context.Random.Next(200, 1000), cluster.Events.Count);
             var from = cluster.Events.Count;
             cluster.Coordinator.Signal(ChaosProcess.SigStop);
             context.Fired();
             await Task.Delay(TimeSpan.FromSeconds(pauses[i]));
             cluster.Coordinator.Signal(ChaosProcess.SigContinue);
-            await cluster.ReachAsync(run.Steps * (i + 2) / 4, from);
+            await cluster.AdvanceAsync(500);
             var silent = cluster.Events.Workers("lost", from).Where(lost => lost.Event.Reason?.Contains("silent", StringComparison.Ordinal) == true).ToArray();
             RowContext.Expect(silent.Length == 0, $"after {pauses[i]} s the coordinator declared {silent.Length} workers dead: {silent.FirstOrDefault().Event?.Reason}");
             context.Notes.Add($"{pauses[i]} s: {cluster.Events.Workers("lost", from).Count} workers had hung up themselves");
         }
 
-        await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(pauses.Max() + 5));
+        await Oracles.StopAndJudgeAsync(context, cluster, TimeSpan.FromSeconds(pauses.Max() + 5));
         context.ExpectFired(pauses.Length);
     }
 

@@ -10,17 +10,17 @@ internal static class Integrity
     public static async Task CrashLoop(RowContext context)
     {
         const int Crashes = 5;
-        var run = await context.Calm.LastingAsync(12);
+        var run = await context.Calm.LongAsync();
         await using var cluster = context.Cluster(run);
         await cluster.StartAsync(2);
-        var step = await cluster.ReachAsync(run.Steps / 20);
+        await cluster.ReachAsync(200);
         for (var i = 0; i < Crashes; i++)
         {
             var doomed = cluster.StartFaultyWorker(context.Fired, isDoomed: true, "dies-of-lease", "0");
             await doomed.ExitAsync(TimeSpan.FromSeconds(30));
         }
 
-        await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(2));
+        await Oracles.StopAndJudgeAsync(context, cluster, TimeSpan.FromSeconds(2));
         context.ExpectFired(Crashes);
     }
 

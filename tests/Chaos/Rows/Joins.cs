@@ -8,15 +8,13 @@ internal static class Joins
     {
         const int AtOnce = 20;
         const int Flaps = 25;
-        var run = await context.Calm.LastingAsync(14);
+        var run = await context.Calm.LongAsync();
         await using var cluster = context.Cluster(run);
         await cluster.StartAsync(3);
-        await cluster.ReachAsync(run.Steps / 20);
+        await cluster.ReachAsync(200);
         var before = ProcessUsage.Of(cluster.Coordinator.Id);
         var flapping = cluster.StartFaultyWorker(context.Fired, isDoomed: false, "flap", Flaps.ToString(System.Globalization.CultureInfo.InvariantCulture), "0.2");
         await flapping.Exited;
-        await cluster.ReachAsync(run.Steps / 3);
-
         var guests = Enumerable.Range(0, AtOnce).Select(_ => cluster.StartWorker()).ToArray();
         foreach (var guest in guests)
         {
@@ -31,7 +29,7 @@ internal static class Joins
 
         await Task.WhenAll(guests.Select(guest => guest.ExitAsync(TimeSpan.FromSeconds(30))));
         Oracles.NothingLeaked(context, before, ProcessUsage.Of(cluster.Coordinator.Id));
-        await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(2));
+        await Oracles.StopAndJudgeAsync(context, cluster, TimeSpan.FromSeconds(2));
         context.ExpectFired(AtOnce + Flaps);
         var lost = cluster.Events.Workers("lost");
         RowContext.Expect(lost.Count == 0, $"a guest counted as lost: {(lost.Count > 0 ? lost[0].Event.Reason : "")}");

@@ -13,10 +13,10 @@ internal static class Strangers
     /// <summary>N9: another protocol, noise, half a greeting, nothing.</summary>
     public static async Task Garbage(RowContext context)
     {
-        var run = await context.Calm.LastingAsync(5);
+        var run = await context.Calm.LongAsync();
         await using var cluster = context.Cluster(run);
         await cluster.StartAsync(3);
-        await cluster.ReachAsync(run.Steps / 20);
+        await cluster.ReachAsync(500);
         var before = ProcessUsage.Of(cluster.Coordinator.Id);
         var noise = new byte[64 * 1024];
         context.Random.NextBytes(noise);
@@ -30,9 +30,9 @@ internal static class Strangers
             [.. Encoding.ASCII.GetBytes("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), .. noise.AsSpan(0, 4096)],
         ];
         await Task.WhenAll(Enumerable.Range(0, 4).SelectMany(_ => greetings).Select(greeting => KnockAsync(context, IPEndPoint.Parse(cluster.Address), greeting)));
-        await cluster.ReachAsync(run.Steps * 9 / 10);
+        await cluster.AdvanceAsync(500);
         Oracles.NothingLeaked(context, before, ProcessUsage.Of(cluster.Coordinator.Id));
-        await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(1));
+        await Oracles.StopAndJudgeAsync(context, cluster, TimeSpan.FromSeconds(2));
         context.ExpectFired(4 * greetings.Length);
     }
 
@@ -55,7 +55,7 @@ internal static class Strangers
             RowContext.Expect(code == 2, $"the refused worker ended with {code}, 2 is documented");
         }
 
-        await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(1));
+        await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(2));
         context.ExpectFired(Times);
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using LoopbackProxy = DistTrain.Cluster.Tests.LoopbackProxy;
+using DistTrain.Cli.Runs;
 using DistTrain.Transport;
 using DistTrain.Transport.Wire;
 using Google.Protobuf;
@@ -13,12 +14,12 @@ internal static class Wires
     public static async Task DelayAndStall(RowContext context)
     {
         var stall = TimeSpan.FromSeconds(10);
-        // Every step waits for it, or for a backup lease.
-        var run = new BaseRun(60);
+        var run = await context.Calm.LongAsync();
         await using var cluster = context.Cluster(run);
         await cluster.StartAsync(2);
         var random = context.Random;
         var passed = 0;
+        var isOver = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var proxy = new LoopbackProxy(IPEndPoint.Parse(cluster.Address), async (bytes, _) =>
         {
             // In order per direction, so each piece waits where it is: a narrow pipe of great length.
@@ -27,13 +28,17 @@ internal static class Wires
             if (Interlocked.Increment(ref passed) == 60)
             {
                 await Task.Delay(stall);
+                isOver.TrySetResult();
             }
 
             return bytes.Length;
         });
-        cluster.StartWorkerAt(proxy.EndPoint.ToString());
-        await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(5));
-        context.ExpectFired(20);
+        var slow = cluster.StartWorkerAt(proxy.EndPoint.ToString());
+        await cluster.WorkerEventAsync("joined", slow.Id, 0);
+        await isOver.Task.WaitAsync(Cluster.Patience);
+        await cluster.AdvanceAsync(50);
+        await Oracles.StopAndJudgeAsync(context, cluster, TimeSpan.FromSeconds(5));
+        context.ExpectFired(60);
     }
 
     /// <summary>N8: bits flipped on the wire; and ten thousand against the checksum alone.</summary>
@@ -73,13 +78,20 @@ internal static class Wires
     public static async Task UnreliableMessages(RowContext context)
     {
         const int Losses = 4;
-        var run = await context.Calm.LastingAsync(8);
+        const int Faults = 80;
+        var run = await context.Calm.LongAsync();
         await using var cluster = context.Cluster(run);
         await cluster.StartAsync(2);
-        await cluster.ReachAsync(run.Steps / 20);
         var seed = context.Random.Next().ToString(System.Globalization.CultureInfo.InvariantCulture);
-        cluster.StartFaultyWorker(context.Fired, isDoomed: false, "unreliable", seed, "0.02", Losses.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(4));
+        var unreliable = cluster.StartFaultyWorker(
+            context.Fired, isDoomed: false, "unreliable", seed, "0.02", Losses.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        await cluster.WorkerEventAsync("joined", unreliable.Id, 0);
+        while (context.FiredCount("lost") + context.FiredCount("held") < Losses || context.Injected < Faults)
+        {
+            await cluster.AdvanceAsync(100);
+        }
+
+        await Oracles.StopAndJudgeAsync(context, cluster, TimeSpan.FromSeconds(4));
         foreach (var kind in (string[])["repeated a partial", "repeated lease", "delayed"])
         {
             RowContext.Expect(context.FiredCount(kind) > 0, $"O6: nothing was {kind}");
@@ -94,7 +106,7 @@ internal static class Wires
     /// <summary>N12: reads nothing any more in the middle of a broadcast.</summary>
     public static async Task SlowReader(RowContext context)
     {
-        var run = await context.Calm.LastingAsync(6);
+        var run = await context.Calm.LongAsync();
         await using var cluster = context.Cluster(run);
         await cluster.StartAsync(2);
         var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -112,15 +124,13 @@ internal static class Wires
         });
         var slow = cluster.StartWorkerAt(proxy.EndPoint.ToString());
         await cluster.WorkerEventAsync("joined", slow.Id, 0);
-        await cluster.CompletedAsync();
+        // Not later than the deadline for one message.
+        var lost = (WorkerChanged)(await cluster.WorkerEventAsync("lost", slow.Id, 0, TimeSpan.FromSeconds(60))).Event;
+        context.Notes.Add($"dropped: {lost.Reason}");
         end.SetResult();
+        await cluster.AdvanceAsync(200);
         slow.Kill();
-        await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(4));
-        foreach (var (lost, _) in cluster.Events.Workers("lost"))
-        {
-            context.Notes.Add($"{lost.What} at step {lost.Step}: {lost.Reason}");
-        }
-
+        await Oracles.StopAndJudgeAsync(context, cluster, TimeSpan.FromSeconds(2));
         context.ExpectFired(1);
     }
 

@@ -50,10 +50,10 @@ internal static class WorkerDeaths
     public static async Task KillAll(RowContext context)
     {
         var away = TimeSpan.FromSeconds(10);
-        var run = await context.Calm.LastingAsync(4);
+        var run = await context.Calm.LongAsync();
         await using var cluster = context.Cluster(run);
         await cluster.StartAsync(3);
-        await cluster.ReachAsync(run.Steps / 3);
+        await cluster.ReachAsync(context.Random.Next(500, 1500));
         var from = cluster.Events.Count;
         foreach (var worker in cluster.Workers)
         {
@@ -67,18 +67,20 @@ internal static class WorkerDeaths
             waiting.Reason?.Contains("Waiting for 1 more worker: 0 of 1 needed are here", StringComparison.Ordinal) == true,
             $"the coordinator does not say whom it waits for, but: {waiting.Reason}");
         await others;
+        from = cluster.Events.Count;
         cluster.StartWorker();
         cluster.StartWorker();
-        await Oracles.JudgeAsync(context, cluster, away + TimeSpan.FromSeconds(5));
+        await cluster.AdvanceAsync(500, from);
+        await Oracles.StopAndJudgeAsync(context, cluster, away + TimeSpan.FromSeconds(5));
         context.ExpectFired(3);
     }
 
     private static async Task DieAgainAndAgainAsync(RowContext context, IReadOnlyList<string[]> faults)
     {
-        var run = await context.Calm.LastingAsync(3 * faults.Count);
+        var run = await context.Calm.LongAsync();
         await using var cluster = context.Cluster(run);
         await cluster.StartAsync(2);
-        await cluster.ReachAsync(run.Steps / 20);
+        await cluster.ReachAsync(200);
         foreach (var fault in faults)
         {
             var from = cluster.Events.Count;
@@ -86,7 +88,7 @@ internal static class WorkerDeaths
             await cluster.WorkerEventAsync("lost", doomed.Id, from);
         }
 
-        await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(2));
+        await Oracles.StopAndJudgeAsync(context, cluster, TimeSpan.FromSeconds(2));
         context.ExpectFired(faults.Count);
     }
 

@@ -13,10 +13,10 @@ internal static class WorkerPauses
     /// <summary>P5: stopped for three dead-times, then woken.</summary>
     public static async Task HangAndWake(RowContext context)
     {
-        var run = await context.Calm.LastingAsync(24);
+        var run = await context.Calm.LongAsync();
         await using var cluster = context.Cluster(run);
         await cluster.StartAsync(3);
-        await cluster.ReachAsync(run.Steps / 20);
+        await cluster.ReachAsync(context.Random.Next(200, 1000));
         var victim = cluster.Workers[context.Random.Next(3)];
         var from = cluster.Events.Count;
         var at = cluster.Events.Now;
@@ -33,7 +33,8 @@ internal static class WorkerPauses
         victim.Signal(ChaosProcess.SigContinue);
         await cluster.WorkerEventAsync("joined", victim.Id, from);
         context.Fired();
-        await Oracles.JudgeAsync(context, cluster, DeadTime + TimeSpan.FromSeconds(1));
+        await cluster.AdvanceAsync(200);
+        await Oracles.StopAndJudgeAsync(context, cluster, DeadTime + TimeSpan.FromSeconds(1));
         context.ExpectFired(2);
     }
 
@@ -43,12 +44,12 @@ internal static class WorkerPauses
         const int Steps = 200;
         const double Bound = 2;
         using var quota = CpuQuota.Create(0.1);
-        var run = await context.Calm.LastingAsync(12);
+        var run = await context.Calm.LongAsync();
         await using var cluster = context.Cluster(run);
         // Every step is told, to take the median of single ones.
         cluster.ProgressInterval = "0.000001";
         await cluster.StartAsync(3);
-        await cluster.ReachAsync(run.Steps / 10);
+        await cluster.ReachAsync(1_000);
         var healthy = await MedianStepAsync(cluster, Steps);
         var from = cluster.Events.Count;
         quota.Add(cluster.Workers[context.Random.Next(3)].Id);
@@ -64,7 +65,7 @@ internal static class WorkerPauses
         var lost = cluster.Events.Workers("lost", from);
         RowContext.Expect(lost.Count == 0, $"the straggler was declared dead: {(lost.Count > 0 ? lost[0].Event.Reason : "")}");
         quota.Lift();
-        await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(3));
+        await Oracles.StopAndJudgeAsync(context, cluster, TimeSpan.FromSeconds(3));
         context.ExpectFired(1);
     }
 
@@ -73,28 +74,29 @@ internal static class WorkerPauses
     {
         const int Steps = 200;
         const double Bound = 2;
-        var run = await context.Calm.LastingAsync(8);
+        const int From = 1_500;
+        var run = await context.Calm.LongAsync();
         await using var cluster = context.Cluster(run);
         cluster.ProgressInterval = "0.000001";
         await cluster.StartCoordinatorAsync("--workers", "3");
         cluster.StartWorker();
         cluster.StartWorker();
-        var from = (run.Steps / 4).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        var from = From.ToString(System.Globalization.CultureInfo.InvariantCulture);
         var idle = cluster.StartFaultyWorker(context.Fired, isDoomed: true, "swallows-leases", from);
-        await cluster.ReachAsync(run.Steps / 10);
+        await cluster.ReachAsync(From / 2);
         var healthy = await MedianStepAsync(cluster, Steps);
-        await cluster.ReachAsync((run.Steps / 4) + 50);
+        await cluster.ReachAsync(From + 50);
         var slow = await MedianStepAsync(cluster, Steps);
         context.Notes.Add(FormattableString.Invariant($"median of {Steps} steps: {healthy * 1e3:0.00} ms healthy, {slow * 1e3:0.00} ms with a worker that delivers nothing"));
         RowContext.Expect(slow <= Bound * healthy, FormattableString.Invariant($"the median step takes {slow * 1e3:0.00} ms with such a worker, {healthy * 1e3:0.00} ms without"));
-        await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(1));
+        await Oracles.StopAndJudgeAsync(context, cluster, TimeSpan.FromSeconds(1));
         context.ExpectFired(1);
     }
 
     /// <summary>P9: asked to stop while idle, computing and joining.</summary>
     public static async Task Terminate(RowContext context)
     {
-        var run = await context.Calm.LastingAsync(6);
+        var run = await context.Calm.LongAsync();
         await using var cluster = context.Cluster(run);
         await cluster.StartCoordinatorAsync("--workers", "4");
         for (var i = 0; i < 3; i++)
@@ -110,7 +112,7 @@ internal static class WorkerPauses
 
         for (var i = 1; i <= 3; i++)
         {
-            await cluster.ReachAsync(run.Steps * i / 5);
+            await cluster.ReachAsync(context.Random.Next(200, 600) * i, cluster.Events.Count);
             await TerminateAsync(context, cluster.LivingWorkers[context.Random.Next(cluster.LivingWorkers.Count)]);
             var joining = cluster.StartWorker();
             await joining.SaysAsync("Looking for the coordinator", Cluster.Patience);
@@ -118,7 +120,7 @@ internal static class WorkerPauses
             cluster.StartWorker();
         }
 
-        await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(2));
+        await Oracles.StopAndJudgeAsync(context, cluster, TimeSpan.FromSeconds(2));
         var lost = cluster.Events.Workers("lost");
         RowContext.Expect(lost.Count == 0, $"a worker that left counted as lost: {(lost.Count > 0 ? lost[0].Event.Reason : "")}");
         context.ExpectFired(7);
