@@ -8,6 +8,9 @@ namespace DistTrain.Chaos.Rows;
 /// <summary>Disks that are full or fail, and deaths at system calls (S1 to S3, with the real programs).</summary>
 internal static partial class Disks
 {
+    /// <summary>Longer than between two lines of the run's metrics.</summary>
+    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(3);
+
     /// <summary>S1: full, until there is room again.</summary>
     public static async Task Full(RowContext context)
     {
@@ -33,7 +36,11 @@ internal static partial class Disks
                 RowContext.Expect(newest is not null, "on the full disk no checkpoint loads");
             }
 
+            // Now to the last byte: the logs of the run find no room either.
+            Fill(filler + "-2", leaving: 0);
+            await Task.Delay(LogInterval);
             await cluster.AdvanceAsync(300);
+            File.Delete(filler + "-2");
             File.Delete(filler);
             await cluster.SavedAsync(1, cluster.Events.Count);
             await Oracles.StopAndJudgeAsync(context, cluster, TimeSpan.FromSeconds(2));
@@ -103,8 +110,7 @@ internal static partial class Disks
 
     private static async Task FailedSaveAsync(Cluster cluster, int from, RowContext context)
     {
-        var failed = (CheckpointDone)(await cluster.Events.FirstAsync(
-            "a save that fails", happened => happened is CheckpointDone { Path: null }, from, Cluster.Patience)).Event;
+        var failed = (CheckpointDone)(await cluster.SaveFailedAsync(from)).Event;
         context.Fired();
         context.Notes.Add($"step {failed.Step}: {failed.Reason}");
     }
@@ -114,7 +120,8 @@ internal static partial class Disks
 
     private static void Fill(string path, int leaving)
     {
-        var block = new byte[16 * 1024];
+        // Small at the end: to the last page.
+        var block = new byte[4 * 1024];
         using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
         try
         {
