@@ -12,7 +12,8 @@ public static class DistTrainCommand
     public static IReadOnlyList<Verb> Verbs { get; } =
     [
         new TrainVerb(), new CoordinatorVerb(), new WorkerVerb(), new EvaluateVerb(), new CompareVerb(),
-        new StatusVerb(), new PauseVerb(), new ResumeVerb(), new CheckpointVerb(), new StopVerb(), new ScaleVerb(), new GradCheckVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(),
+        new StatusVerb(), new PauseVerb(), new ResumeVerb(), new CheckpointVerb(), new StopVerb(), new ScaleVerb(),
+        new ReplayVerb(), new DiffVerb(), new GradCheckVerb(), new SimulateVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(),
     ];
 
     /// <summary>Runs one command line.</summary>
@@ -80,13 +81,9 @@ public static class DistTrainCommand
             command.Add(option);
         }
 
-        var argument = verb.ArgumentName is { } argumentName ? new Argument<string>(argumentName) : null;
-        if (argument is not null)
-        {
-            command.Add(argument);
-        }
-
-        command.SetAction((parsed, _) => RunVerbAsync(verb, parsed, options, argument, surroundings, stop));
+        var arguments = verb.ArgumentNames.Select(argumentName => new Argument<string>(argumentName)).ToList();
+        arguments.ForEach(command.Add);
+        command.SetAction((parsed, _) => RunVerbAsync(verb, parsed, options, arguments, surroundings, stop));
         return command;
     }
 
@@ -94,7 +91,7 @@ public static class DistTrainCommand
         Verb verb,
         ParseResult parsed,
         Dictionary<Setting, Option<string?>> options,
-        Argument<string>? argument,
+        List<Argument<string>> arguments,
         Surroundings surroundings,
         StopRequest stop)
     {
@@ -103,14 +100,14 @@ public static class DistTrainCommand
         try
         {
             values = SettingValues.Collect(options, parsed, surroundings);
-            call = new VerbCall(values, argument is null ? "" : parsed.GetValue(argument)!, surroundings, stop);
+            call = new VerbCall(values, [.. arguments.Select(argument => parsed.GetValue(argument)!)], surroundings, stop);
             return await verb.RunAsync(call).ConfigureAwait(false);
         }
 #pragma warning disable CA1031 // The outermost frame: every exception becomes a message and an exit code.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            var failure = Failure.Of(e, call ?? new VerbCall(values, "", surroundings, stop));
+            var failure = Failure.Of(e, call ?? new VerbCall(values, [], surroundings, stop));
             return Report(failure, surroundings, IsJson(parsed.Tokens.Select(token => token.Value), surroundings));
         }
     }

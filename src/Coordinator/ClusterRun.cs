@@ -11,7 +11,7 @@ namespace DistTrain.Coordinator;
 /// docs/protocol.md.
 /// </summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "The state passes to whoever awaits Completion; EndAsync disposes of it if there is no such result.")]
-internal sealed class ClusterRun
+internal sealed class ClusterRun : IRunIntake
 {
     private const int MaximumWaitingInputs = 64;
 
@@ -37,16 +37,16 @@ internal sealed class ClusterRun
         KeepsCheckpoints = setup.Recorder is not null;
     }
 
-    /// <summary>Which coordinator this is.</summary>
+    /// <inheritdoc/>
     public ulong Incarnation { get; }
 
-    /// <summary>Elements of the model's gradient.</summary>
+    /// <inheritdoc/>
     public int ParameterCount { get; }
 
-    /// <summary>Where received partials are put; thread-safe.</summary>
+    /// <inheritdoc/>
     public PartialPools Pools { get; }
 
-    /// <summary>Whether partials of several workers are compared.</summary>
+    /// <inheritdoc/>
     public bool IsAuditing { get; }
 
     /// <summary>Whether there is somebody to keep checkpoints.</summary>
@@ -62,7 +62,7 @@ internal sealed class ClusterRun
     /// <summary>Who may not come back; for any thread.</summary>
     public Quarantine Quarantine => _conductor.Quarantine;
 
-    /// <summary>The round being computed, for any thread; null before the first.</summary>
+    /// <inheritdoc/>
     public Round? CurrentRound => _conductor.CurrentRound;
 
     /// <summary>True once the run is over, for any thread.</summary>
@@ -74,11 +74,10 @@ internal sealed class ClusterRun
     /// <summary>The final state, or why there is none.</summary>
     public Task<TrainingState> Completion => _completion.Task;
 
-    /// <summary>Whether everything in a partial is finite; any thread.</summary>
+    /// <inheritdoc/>
     public bool IsFinite(Partial partial) => _conductor.State.IsFinite(partial);
 
-    /// <summary>Tells the run loop something; waits while it has much to do.</summary>
-    /// <returns>False if the run is over and nobody listens.</returns>
+    /// <inheritdoc/>
     public async ValueTask<bool> TellAsync(RunInput input)
     {
         while (await _inputs.Writer.WaitToWriteAsync())

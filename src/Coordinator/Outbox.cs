@@ -109,6 +109,29 @@ internal sealed class Outbox
         }
     }
 
+    /// <summary>
+    /// The pump without a thread of its own: each message in order, until nothing waits. A message counts as being written until the next one is
+    /// asked for. One enumeration at a time, and never beside <see cref="PumpAsync"/>.
+    /// </summary>
+    internal IEnumerable<CoordinatorMessage> Drain()
+    {
+        while (Take() is { } item)
+        {
+            using var messages = item.Messages.GetEnumerator();
+            while (!item.IsSuperseded && messages.MoveNext())
+            {
+                Volatile.Write(ref _writing, ++_writes);
+                yield return messages.Current;
+                Volatile.Write(ref _writing, 0);
+            }
+
+            if (item.Kind == ItemKind.Last)
+            {
+                yield break;
+            }
+        }
+    }
+
     private async Task WriteAsync(Item item, IServerStreamWriter<CoordinatorMessage> stream, CancellationToken cancellation)
     {
         var unflushed = 0;

@@ -40,13 +40,13 @@ internal sealed class RunConductor
     private readonly ParametersBroadcast _broadcast;
     private readonly Queue<SessionEvent> _events = new();
     private readonly Queue<(WorkerConnection Connection, string Reason)> _broken = new();
-    private readonly Dictionary<int, WorkerConnection> _connections = [];
     private readonly List<ShardRange> _granted = [];
     private readonly PendingReplies _pending = new();
     private readonly RunningClock _clock;
     private readonly RoundTimes _times;
     private readonly WaitingReports _waiting;
     private readonly Stragglers _stragglers;
+    private readonly Roster _roster;
     private readonly RunReports _reports;
     private RoundBox? _current;
     private (long LeaseId, Partial Partial) _arriving;
@@ -54,7 +54,6 @@ internal sealed class RunConductor
     private string? _savedPath;
     private int _workersToStart;
     private long _evaluationAnnounced = -1;
-    private int? _slowest;
 
     public RunConductor(ConductorSetup setup)
     {
@@ -76,8 +75,9 @@ internal sealed class RunConductor
         _times = new RoundTimes(_options.LeaseDeadline);
         _waiting = new WaitingReports(_options);
         _stragglers = new Stragglers(setup.Time);
-        _reports = new RunReports(setup, _session, _connections, _stragglers);
         Quarantine = new Quarantine(setup.Time);
+        _roster = new Roster(setup, _stragglers, Quarantine);
+        _reports = new RunReports(setup, _session, _roster.Connections, _stragglers);
     }
 
     /// <summary>How often <see cref="RunInput.Tick"/> is to come.</summary>
@@ -96,7 +96,7 @@ internal sealed class RunConductor
     public bool HasEnded => _session.HasEnded;
 
     /// <summary>Everybody attached.</summary>
-    public IReadOnlyCollection<WorkerConnection> Connections => _connections.Values;
+    public IEnumerable<WorkerConnection> Connections => _roster.Connections.Values;
 
     /// <summary>Takes one input and does everything that follows from it.</summary>
     /// <exception cref="TrainingFailedException">The run cannot go on.</exception>
@@ -107,9 +107,9 @@ internal sealed class RunConductor
         switch (input)
         {
             case RunInput.Attached(var connection):
-                Attach(connection);
+                _roster.Attach(connection, _clock.Now);
                 break;
-            case RunInput.Ready(var connection) when _connections.ContainsKey(connection.Info.Id):
+            case RunInput.Ready(var connection) when _roster.Connections.ContainsKey(connection.Info.Id):
                 Join(connection);
                 break;
             case RunInput.PartialArrived arrived:
@@ -122,8 +122,7 @@ internal sealed class RunConductor
                 Lose(connection, reason, inOrder ? Loss.Left : Loss.Crashed);
                 break;
             case RunInput.Refused(var peer, var reason):
-                Log.Refused(_log, peer, reason);
-                _clusterObserver?.WorkerRefused(peer, reason);
+                _roster.Refuse(peer, reason);
                 break;
             case RunInput.WorkersExpected(var count):
                 // The lowest number counts: two deaths may be told in either order.
@@ -149,7 +148,7 @@ internal sealed class RunConductor
         }
 
         Drain();
-        _waiting.Observe(_clock.Now, _reports.IsShortOfWorkers);
+        _waiting.Observe(_clock.Now, _reports.IsShortOfWorkers || _session.NeedsAnotherOpinion);
     }
 
     /// <summary>Answers who still waits for an answer.</summary>
@@ -191,7 +190,7 @@ internal sealed class RunConductor
         {
             case EffectKind.SendParameters:
                 // (3.1)
-                _connections[effect.Worker].Outbox.SendParameters(_broadcast.Messages(effect.Round.Version, State));
+                _roster.Connections[effect.Worker].Outbox.SendParameters(_broadcast.Messages(effect.Round.Version, State));
                 break;
             case EffectKind.Lease:
                 Grant(effect.Lease);
@@ -199,7 +198,7 @@ internal sealed class RunConductor
             case EffectKind.Revoke:
                 // (3.3)
                 _stragglers.Revoked(effect.Worker);
-                _connections[effect.Worker].Outbox.Send(new CoordinatorMessage { Revoked = new LeaseRevoked { LeaseId = (ulong)effect.Lease.Id } });
+                _roster.Connections[effect.Worker].Outbox.Send(new CoordinatorMessage { Revoked = new LeaseRevoked { LeaseId = (ulong)effect.Lease.Id } });
                 break;
             case EffectKind.AnswerPartial:
                 Answer(effect);
@@ -209,7 +208,9 @@ internal sealed class RunConductor
                 Record(effect);
                 break;
             case EffectKind.Quarantine or EffectKind.Evict:
-                Condemn(_connections[effect.Worker], effect);
+                var condemned = _roster.Connections[effect.Worker];
+                _roster.Condemn(condemned, effect.Reason!, isForGood: effect.Kind == EffectKind.Evict);
+                _broken.Enqueue((condemned, effect.Reason!));
                 break;
             case EffectKind.CommitStep:
                 CommitStep(effect.Round.Version);
@@ -253,94 +254,28 @@ internal sealed class RunConductor
             _events.Enqueue(speed);
         }
 
-        if (_stragglers.Slowest?.Worker != _slowest)
-        {
-            _slowest = _stragglers.Slowest?.Worker;
-            if (_stragglers.Slowest is { } slow && _connections.TryGetValue(slow.Worker, out var connection))
-            {
-                Log.Slow(_log, connection.Info, slow.Ratio);
-                _clusterObserver?.WorkerSlow(connection.Info, slow.Ratio);
-            }
-        }
-    }
-
-    private void Attach(WorkerConnection connection)
-    {
-        connection.Deadlines = new WorkerDeadlines(_options, _clock.Now);
-        _connections.Add(connection.Info.Id, connection);
+        _roster.NameSlowest();
     }
 
     private void Join(WorkerConnection connection)
     {
-        connection.IsMember = true;
-        Log.Joined(_log, connection.Info, connection.Info.Threads, connection.Info.VectorBits, connection.Info.Peer);
-        _clusterObserver?.WorkerJoined(connection.Info);
-        _stragglers.Joined(connection.Info.Id);
+        _roster.Join(connection);
         Apply(SessionEvent.WorkerJoined(connection.Info.Id, connection.Info.Name));
-        var members = _session.Workers.Count();
-        if (members == _setup.Spec.ShardCount + 1)
-        {
-            Log.MoreWorkersThanShards(_log, members, _setup.Spec.ShardCount);
-        }
     }
 
     /// <summary>(5.1) Whatever ends a connection ends here, once; its leases go to others.</summary>
     private void Lose(WorkerConnection connection, string reason, Loss loss)
     {
-        if (!_connections.Remove(connection.Info.Id))
+        if (_roster.Remove(connection, reason, loss))
         {
-            return;
+            Apply(SessionEvent.WorkerLost(connection.Info.Id, isCrash: loss == Loss.Crashed));
         }
-
-        connection.Abort();
-        if (!connection.IsMember)
-        {
-            Log.NeverReady(_log, connection.Info, reason);
-            return;
-        }
-
-        connection.IsMember = false;
-        if (loss == Loss.Left)
-        {
-            Log.Left(_log, connection.Info, reason);
-            _clusterObserver?.WorkerLeft(connection.Info, reason);
-        }
-        else
-        {
-            if (loss == Loss.Crashed && connection.Lease is not null && !connection.HasDelivered && Quarantine.Crashed(connection.Info.Name) is { Ticks: > 0 } wait)
-            {
-                reason = $"{reason}; it has delivered nothing since it came, as before, and must stay away for {wait.TotalSeconds:0} s";
-            }
-
-            Log.Lost(_log, connection.Info, reason);
-            _clusterObserver?.WorkerLost(connection.Info, reason);
-        }
-
-        _stragglers.Lost(connection.Info.Id);
-        Apply(SessionEvent.WorkerLost(connection.Info.Id, isCrash: loss == Loss.Crashed));
-    }
-
-    /// <summary>The session no longer counts on it: it computed wrongly.</summary>
-    private void Condemn(WorkerConnection connection, in SessionEffect effect)
-    {
-        if (effect.Kind == EffectKind.Evict)
-        {
-            Quarantine.Lied(connection.Info.Name, effect.Reason!);
-        }
-        else
-        {
-            Quarantine.NotFinite(connection.Info.Name, effect.Reason!);
-        }
-
-        Log.Condemned(_log, connection.Info, effect.Reason!);
-        _clusterObserver?.WorkerCondemned(connection.Info, effect.Reason!, effect.Kind == EffectKind.Evict);
-        _broken.Enqueue((connection, effect.Reason!));
     }
 
     /// <summary>(3.2) Grants a lease.</summary>
     private void Grant(in Lease lease)
     {
-        var connection = _connections[lease.Worker];
+        var connection = _roster.Connections[lease.Worker];
         if (_current?.Round != lease.Round)
         {
             BeginRound(lease.Round);
@@ -365,8 +300,7 @@ internal sealed class RunConductor
         var range = lease.Range;
         if (_options.AuditShare == 0 && _granted.Exists(earlier => earlier.Start < range.End && range.Start < earlier.End))
         {
-            Log.Reissued(_log, lease.Range, lease.Round.Kind, lease.Round.Version, connection.Info);
-            _clusterObserver?.LeaseReissued(connection.Info, lease.Round, lease.Range);
+            _roster.Reissued(lease);
         }
 
         _granted.Add(lease.Range);
@@ -397,13 +331,7 @@ internal sealed class RunConductor
 
         _arriving = (arrived.LeaseId, arrived.Partial);
         _stragglers.Arrived(connection.Info.Id, arrived.LeaseId, arrived.ComputeTime);
-        connection.ReturnsInRow = 0;
-        if (!connection.HasDelivered)
-        {
-            connection.HasDelivered = true;
-            Quarantine.Delivered(connection.Info.Name);
-        }
-
+        _roster.Delivered(connection);
         Apply(SessionEvent.PartialArrived(
             connection.Info.Id, arrived.Round, arrived.Partial.Node, arrived.LeaseId, arrived.IsFinite, arrived.Fingerprint));
     }
@@ -413,7 +341,7 @@ internal sealed class RunConductor
     {
         var (leaseId, partial) = _arriving;
         _arriving = default;
-        var connection = _connections[effect.Worker];
+        var connection = _roster.Connections[effect.Worker];
         switch (effect.Verdict)
         {
             case PartialVerdict.Counted:
@@ -520,7 +448,7 @@ internal sealed class RunConductor
             Log.Lagging(_log, _clock.Lag.TotalSeconds);
         }
 
-        foreach (var connection in _connections.Values.ToArray())
+        foreach (var connection in _roster.Connections.Values.ToArray())
         {
             var deadlines = connection.Deadlines!;
             deadlines.Observe(_clock.Now, connection.TakeHeard(), connection.Outbox.Writing);
@@ -546,7 +474,7 @@ internal sealed class RunConductor
     /// <summary>(5.4) Late leases are offered to idle workers.</summary>
     private void PassDeadlines()
     {
-        foreach (var connection in _connections.Values.ToArray())
+        foreach (var connection in _roster.Connections.Values.ToArray())
         {
             if (connection is { IsMember: true, Lease: { } lease } && connection.Deadlines!.BecomesLate(_clock.Now, _times.LateAfter))
             {
@@ -569,12 +497,6 @@ internal sealed class RunConductor
             Log.Waiting(_log, message);
             _clusterObserver?.Waiting(message);
         }
-    }
-
-    private enum Loss
-    {
-        Left,
-        Crashed,
     }
 
     private sealed record RoundBox(Round Round);

@@ -1,8 +1,5 @@
-using System.Collections.Concurrent;
 using DistTrain.Core.Data;
-using DistTrain.Core.Formats;
 using DistTrain.Core.Training;
-using DistTrain.Transport;
 using DistTrain.Transport.Wire;
 using Grpc.Core;
 
@@ -12,21 +9,10 @@ namespace DistTrain.Coordinator;
 internal sealed class TrainingService(RunSpec spec, Dataset dataset, CoordinatorOptions options, ClusterRun run, byte[] knownAnswer, TimeProvider time)
     : Training.TrainingBase
 {
-    private readonly string _specJson = SpecJson.Write(spec, indented: false);
-    private readonly ConcurrentDictionary<int, WorkerConnection> _attached = new();
-    private int _lastWorker;
+    private readonly Reception _reception = new(spec, options, run.Incarnation, knownAnswer, run.Quarantine);
 
     /// <inheritdoc/>
-    public override Task<HeartbeatReply> Heartbeat(HeartbeatRequest request, ServerCallContext context)
-    {
-        // (5.2)
-        WorkerConnection? connection = null;
-        var known = request.Incarnation == run.Incarnation
-            && request.WorkerId <= int.MaxValue
-            && _attached.TryGetValue((int)request.WorkerId, out connection);
-        connection?.Heard();
-        return Task.FromResult(new HeartbeatReply { Known = known });
-    }
+    public override Task<HeartbeatReply> Heartbeat(HeartbeatRequest request, ServerCallContext context) => Task.FromResult(_reception.Heartbeat(request));
 
     /// <inheritdoc/>
     public override async Task Attach(IAsyncStreamReader<WorkerMessage> requestStream, IServerStreamWriter<CoordinatorMessage> responseStream, ServerCallContext context)
@@ -37,25 +23,21 @@ internal sealed class TrainingService(RunSpec spec, Dataset dataset, Coordinator
         }
 
         // (1.2)
-        if (HelloRules.Judge(first, spec, knownAnswer, run.HasEnded, _attached.Count >= options.MaximumWorkers, run.Quarantine) is { } refused)
+        if (_reception.Judge(first, run.HasEnded) is { } refused)
         {
             await run.TellAsync(new RunInput.Refused(context.Peer, $"{refused.Reason}: {refused.Text}"));
             await responseStream.WriteAsync(new CoordinatorMessage { Refused = refused });
             return;
         }
 
-        var hello = first.Hello;
-        var info = new WorkerInfo(
-            Interlocked.Increment(ref _lastWorker), hello.Host, (int)hello.ProcessId, (int)hello.Threads, (int)hello.VectorBits, hello.BuildVersion, context.Peer, HelloRules.NameOf(hello));
-        using var connection = new WorkerConnection(info);
-        _attached[info.Id] = connection;
+        using var connection = _reception.Admit(first.Hello, context.Peer);
         try
         {
             await ServeAsync(connection, requestStream, responseStream, context);
         }
         finally
         {
-            _attached.TryRemove(info.Id, out _);
+            _reception.Release(connection);
         }
     }
 
@@ -79,18 +61,6 @@ internal sealed class TrainingService(RunSpec spec, Dataset dataset, Coordinator
         WorkerConnection connection, IAsyncStreamReader<WorkerMessage> requests, IServerStreamWriter<CoordinatorMessage> responses, ServerCallContext context)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(connection.Aborted, context.CancellationToken);
-        // (1.3)
-        connection.Outbox.Send(new CoordinatorMessage
-        {
-            Welcome = new Welcome
-            {
-                WorkerId = (uint)connection.Info.Id,
-                Incarnation = run.Incarnation,
-                RunSpecJson = _specJson,
-                HeartbeatIntervalMilliseconds = (uint)options.HeartbeatInterval.TotalMilliseconds,
-                DeadTimeMilliseconds = (uint)options.DeadTime.TotalMilliseconds,
-            },
-        });
         if (!await run.TellAsync(new RunInput.Attached(connection)))
         {
             connection.Outbox.SendLast(new CoordinatorMessage { RunEnded = run.Ending });

@@ -6,7 +6,7 @@ using DistTrain.Transport.Wire;
 namespace DistTrain.Coordinator;
 
 /// <summary>Takes one worker's messages after its hello, in order: checks each before anything is kept of it.</summary>
-internal sealed class WorkerReader(WorkerConnection connection, RunSpec spec, Dataset dataset, ClusterRun run)
+internal sealed class WorkerReader(WorkerConnection connection, RunSpec spec, Dataset dataset, IRunIntake run)
 {
     private readonly ChunkReader _chunks = new();
     private Partial? _partial;

@@ -25,15 +25,13 @@ internal sealed class Attachment : IComputeListener
     private readonly ILogger _log;
     private readonly TimeProvider _time;
     private readonly Outgoing _outgoing = new();
-    private readonly ChunkReader _chunks = new();
     private readonly TaskCompletionSource<Exception> _computeFailed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Welcome _welcome = new();
     private RunSpec? _spec;
     private PartialPools? _pools;
     private ComputeThread? _compute;
-    private DatasetIntake? _dataset;
     private Task _reading = Task.CompletedTask;
-    private ParametersIntake? _parameters;
+    private CoordinatorReader? _reader;
 
     public Attachment(Clients clients, WorkerOptions options, byte[] knownAnswer, DatasetSource datasets, ILogger log, TimeProvider time)
     {
@@ -96,7 +94,7 @@ internal sealed class Attachment : IComputeListener
         if (_reading.IsCompleted && _compute is null or { Idle.IsCompleted: true })
         {
             _compute?.Dispose();
-            _parameters?.Dispose();
+            _reader?.Dispose();
             _pools?.Dispose();
         }
     }
@@ -105,23 +103,7 @@ internal sealed class Attachment : IComputeListener
     {
         // (4.1)
         _options.Tamper?.Invoke(lease, partial);
-        var bytes = TensorBytes.Of(partial.Gradient);
-        var header = new PartialHeader
-        {
-            Incarnation = _welcome.Incarnation,
-            LeaseId = (ulong)lease.Id,
-            Kind = Rounds.ToWire(lease.Round.Kind),
-            Version = (ulong)lease.Round.Version,
-            ParametersVersion = (ulong)lease.Round.Version,
-            FirstShard = (uint)partial.Node.Start,
-            EndShard = (uint)partial.Node.End,
-            SampleCount = (uint)partial.SampleCount,
-            LossSum = partial.LossSum,
-            CorrectCount = (uint)partial.CorrectCount,
-            LengthBytes = (ulong)bytes.Length,
-            ComputeMicroseconds = (uint)Math.Min(computeTime.TotalMicroseconds, uint.MaxValue),
-        };
-        header.Checksum = Checksum.Of(header, bytes.Span);
+        var header = PartialHeaders.Of(_welcome.Incarnation, lease, partial, computeTime);
         _outgoing.SendPartial(header, partial, _pools!.For(lease.Round.Kind));
     }
 
@@ -157,31 +139,13 @@ internal sealed class Attachment : IComputeListener
             return new AttachmentEnd(null, "the coordinator ended the call without an answer", false);
         }
 
-        switch (responses.Current.KindCase)
+        if (WelcomeRules.Judge(responses.Current, out _spec) is { } end)
         {
-            case CoordinatorMessage.KindOneofCase.Welcome:
-                break;
-            case CoordinatorMessage.KindOneofCase.Refused:
-                var refused = responses.Current.Refused;
-                var text = $"refused by the coordinator ({refused.Reason}): {refused.Text}";
-                return new AttachmentEnd(refused.Transient ? null : new WorkerOutcome(WorkerOutcome.Refused, text), text, false);
-            case CoordinatorMessage.KindOneofCase.RunEnded:
-                return Ended(responses.Current.RunEnded);
-            default:
-                return new AttachmentEnd(null, $"the coordinator's first message was {responses.Current.KindCase}", false);
+            return end;
         }
 
         _welcome = responses.Current.Welcome;
-        try
-        {
-            _spec = SpecJson.ReadRun(_welcome.RunSpecJson, "the coordinator's run");
-        }
-        catch (InvalidInputException e)
-        {
-            return new AttachmentEnd(new WorkerOutcome(WorkerOutcome.Refused, e.Message), e.Message, false);
-        }
-
-        Log.Welcome(_log, _welcome.WorkerId, _spec.Model.Name, _spec.Dataset.Name);
+        Log.Welcome(_log, _welcome.WorkerId, _spec!.Model.Name, _spec.Dataset.Name);
         return null;
     }
 
@@ -276,21 +240,17 @@ internal sealed class Attachment : IComputeListener
         }
     }
 
-    /// <summary>(2.3)</summary>
-    private void BeReady(Dataset dataset)
+    private ComputeThread Begin(Dataset dataset)
     {
-        var parameterCount = _spec!.Model.ParameterLayout().Length;
-        _pools = new PartialPools(parameterCount);
-        _compute = new ComputeThread(_spec, dataset, _options.Threads, _pools, this, _time);
-        _parameters = new ParametersIntake(_welcome.Incarnation, parameterCount, _compute, _chunks, _log);
-        _outgoing.Send(new WorkerMessage { Ready = new Ready() });
+        _pools = new PartialPools(_spec!.Model.ParameterLayout().Length);
+        return _compute = new ComputeThread(_spec, dataset, _options.Threads, _pools, this, _time);
     }
 
     private async Task<AttachmentEnd> PrepareAndReadAsync(IAsyncStreamReader<CoordinatorMessage> responses, CancellationToken stop)
     {
-        _dataset = new DatasetIntake(_spec!.Dataset, _datasets, _chunks, _outgoing, _log);
+        var reader = _reader = new CoordinatorReader(_spec!, _welcome, _datasets, _outgoing.Send, Begin, _log);
         // Off this thread: looking for the dataset may take a second, in which the heart beats and a wish to stop is heard.
-        var dataset = await Task.Run(_dataset.FindOrAsk, CancellationToken.None);
+        var dataset = await Task.Run(reader.FindOrAsk, CancellationToken.None);
         if (stop.IsCancellationRequested)
         {
             return AttachmentEnd.AskedToStop;
@@ -298,102 +258,28 @@ internal sealed class Attachment : IComputeListener
 
         if (dataset is not null)
         {
-            BeReady(dataset);
+            reader.BeReady(dataset);
         }
 
-        return await ReadAsync(responses);
+        return await ReadAsync(reader, responses);
     }
 
-    private async Task<AttachmentEnd> ReadAsync(IAsyncStreamReader<CoordinatorMessage> responses)
+    private static async Task<AttachmentEnd> ReadAsync(CoordinatorReader reader, IAsyncStreamReader<CoordinatorMessage> responses)
     {
         while (await responses.MoveNext())
         {
             var message = responses.Current;
             if (message.KindCase == CoordinatorMessage.KindOneofCase.RunEnded)
             {
-                return Ended(message.RunEnded);
+                return WelcomeRules.Ended(message.RunEnded);
             }
 
-            if (Take(message) is { } broken)
+            if (reader.Take(message) is { } broken)
             {
                 return new AttachmentEnd(null, $"the coordinator broke the protocol: {broken}", true);
             }
         }
 
         return new AttachmentEnd(null, "the coordinator ended the call", true);
-    }
-
-    private static AttachmentEnd Ended(RunEnded ended)
-    {
-        var reason = ended.Outcome == RunOutcome.Completed ? "the run is complete" : $"the run ended: {ended.Reason}";
-        var exitCode = ended.Outcome is RunOutcome.Completed or RunOutcome.Stopped ? WorkerOutcome.Done : WorkerOutcome.Failed;
-        return new AttachmentEnd(new WorkerOutcome(exitCode, reason), reason, true);
-    }
-
-    /// <summary>Takes one message.</summary>
-    /// <returns>What is wrong with it; null if nothing is.</returns>
-    private string? Take(CoordinatorMessage message)
-    {
-        switch (message.KindCase)
-        {
-            case CoordinatorMessage.KindOneofCase.Dataset when _parameters is null:
-                return _dataset!.Announce(message.Dataset);
-            case CoordinatorMessage.KindOneofCase.Parameters when _parameters is not null:
-                return _parameters!.Announce(message.Parameters);
-            case CoordinatorMessage.KindOneofCase.Chunk:
-                return _chunks.Accept(message.Chunk.Data.Span) switch
-                {
-                    ChunkStatus.Incomplete => null,
-                    ChunkStatus.Complete => CompleteTensor(),
-                    var refused => $"a chunk of {message.Chunk.Data.Length} bytes is {refused}",
-                };
-            case CoordinatorMessage.KindOneofCase.Lease when _parameters is not null:
-                return TakeLease(message.Lease);
-            case CoordinatorMessage.KindOneofCase.Revoked when _parameters is not null:
-                // (3.3)
-                _compute!.Revoke((long)message.Revoked.LeaseId);
-                return null;
-            case CoordinatorMessage.KindOneofCase.Answer:
-                // (4.3)
-                if (message.Answer.Verdict != Verdict.Counted)
-                {
-                    Log.NotCounted(_log, message.Answer.FirstShard, message.Answer.EndShard, message.Answer.Verdict);
-                }
-
-                return null;
-            default:
-                return $"{message.KindCase} came out of turn";
-        }
-    }
-
-    private string? CompleteTensor()
-    {
-        if (_parameters is { } parameters)
-        {
-            parameters.Complete();
-            return null;
-        }
-
-        if (_dataset!.Complete() is not { } dataset)
-        {
-            return "the dataset came damaged";
-        }
-
-        BeReady(dataset);
-        return null;
-    }
-
-    /// <summary>(3.2)</summary>
-    private string? TakeLease(LeaseGranted lease)
-    {
-        if (Rounds.FromWire(lease.Kind, lease.Version, _spec!) is not { } round
-            || lease.ShardCount != (uint)round.ShardCount
-            || Rounds.Range(lease.FirstShard, lease.EndShard, round.ShardCount) is not { } range)
-        {
-            return $"lease {lease.LeaseId} is of shards [{lease.FirstShard}, {lease.EndShard}) of {lease.ShardCount} of {lease.Kind} {lease.Version}, which the run does not have";
-        }
-
-        _compute!.Take(new Lease((long)lease.LeaseId, (int)_welcome.WorkerId, round, range));
-        return null;
     }
 }

@@ -24,10 +24,9 @@ internal interface IComputeListener
 }
 
 /// <summary>
-/// The thread that computes leases, apart from all I/O. It holds the parameters in use; newer ones and the next lease wait in one place each,
-/// where later ones replace them, so a worker that falls behind skips what nobody wants any more.
+/// The thread that computes leases, apart from all I/O. What it computes next is the <see cref="LeaseQueue"/>'s decision.
 /// </summary>
-internal sealed unsafe class ComputeThread : IDisposable
+internal sealed unsafe class ComputeThread : IComputation, IDisposable
 {
     private readonly object _gate = new();
     private readonly RunSpec _spec;
@@ -35,19 +34,12 @@ internal sealed unsafe class ComputeThread : IDisposable
     private readonly IComputeListener _listener;
     private readonly TimeProvider _time;
     private readonly ShardComputation _computation;
-    private readonly int _parameterCount;
-    private readonly Stack<AlignedBuffer<float>> _spare = new();
+    private readonly LeaseQueue _queue;
     private readonly List<Partial> _partials = [];
     private readonly int[] _order;
     private readonly Thread _thread;
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _epochOfOrder = -1;
-    private Parameters? _inUse;
-    private Parameters? _waiting;
-    private Lease? _next;
-    private long _computing;
-    private bool _currentIsRevoked;
-    private bool _isStopping;
 
     /// <summary>Starts the thread.</summary>
     public ComputeThread(RunSpec spec, Dataset dataset, int threads, PartialPools pools, IComputeListener listener, TimeProvider time)
@@ -56,7 +48,7 @@ internal sealed unsafe class ComputeThread : IDisposable
         _dataset = dataset;
         _listener = listener;
         _time = time;
-        _parameterCount = spec.Model.ParameterLayout().Length;
+        _queue = new LeaseQueue(spec.Model.ParameterLayout().Length);
         _computation = new ShardComputation(spec.Model, VectorKernels.Best, threads, pools);
         _order = new int[dataset.Train.Count];
         _thread = new Thread(Serve) { IsBackground = true, Name = "compute 0" };
@@ -66,46 +58,40 @@ internal sealed unsafe class ComputeThread : IDisposable
     /// <summary>Completes when the thread has ended, after <see cref="Stop"/> and the lease it was computing.</summary>
     public Task Idle => _idle.Task;
 
-    /// <summary>A buffer to receive parameters into; to be given back with <see cref="Use"/> or <see cref="GiveBack"/>.</summary>
+    /// <inheritdoc/>
     public AlignedBuffer<float> RentBuffer()
     {
         lock (_gate)
         {
-            return _spare.TryPop(out var buffer) ? buffer : new AlignedBuffer<float>(_parameterCount);
+            return _queue.RentBuffer();
         }
     }
 
-    /// <summary>Returns a buffer unused.</summary>
+    /// <inheritdoc/>
     public void GiveBack(AlignedBuffer<float> buffer)
     {
         lock (_gate)
         {
-            _spare.Push(buffer);
+            _queue.GiveBack(buffer);
         }
     }
 
-    /// <summary>New, verified parameters: leases of their version may come now.</summary>
+    /// <inheritdoc/>
     public void Use(long version, AlignedBuffer<float> buffer)
     {
         lock (_gate)
         {
-            if (_waiting is { } replaced)
-            {
-                _spare.Push(replaced.Buffer);
-            }
-
-            _waiting = new Parameters(version, buffer);
+            _queue.Use(version, buffer);
         }
     }
 
-    /// <summary>Takes a lease; one that has not begun is replaced, since the coordinator has revoked it. After <see cref="Stop"/> it is returned.</summary>
+    /// <inheritdoc/>
     public void Take(Lease lease)
     {
         lock (_gate)
         {
-            if (!_isStopping)
+            if (_queue.Take(lease))
             {
-                _next = lease;
                 Monitor.Pulse(_gate);
                 return;
             }
@@ -114,17 +100,12 @@ internal sealed unsafe class ComputeThread : IDisposable
         _listener.Returned(lease.Id, ReturnReason.Stopping);
     }
 
-    /// <summary>Drops a lease that has not begun, and the result of the one being computed.</summary>
+    /// <inheritdoc/>
     public void Revoke(long leaseId)
     {
         lock (_gate)
         {
-            if (_next?.Id == leaseId)
-            {
-                _next = null;
-            }
-
-            _currentIsRevoked |= _computing == leaseId;
+            _queue.Revoke(leaseId);
         }
     }
 
@@ -134,9 +115,7 @@ internal sealed unsafe class ComputeThread : IDisposable
         Lease? unbegun;
         lock (_gate)
         {
-            _isStopping = true;
-            unbegun = _next;
-            _next = null;
+            unbegun = _queue.Stop();
             Monitor.Pulse(_gate);
         }
 
@@ -152,12 +131,7 @@ internal sealed unsafe class ComputeThread : IDisposable
         Stop();
         _thread.Join();
         _computation.Dispose();
-        _inUse?.Buffer.Dispose();
-        _waiting?.Buffer.Dispose();
-        while (_spare.TryPop(out var buffer))
-        {
-            buffer.Dispose();
-        }
+        _queue.Dispose();
     }
 
     private void Serve()
@@ -190,16 +164,13 @@ internal sealed unsafe class ComputeThread : IDisposable
     {
         lock (_gate)
         {
-            _computing = 0;
-            while (_next is null && !_isStopping)
+            var lease = _queue.Begin();
+            while (lease is null && !_queue.IsStopping)
             {
                 Monitor.Wait(_gate);
+                lease = _queue.Begin();
             }
 
-            var lease = _next;
-            _next = null;
-            _computing = lease?.Id ?? 0;
-            _currentIsRevoked = false;
             return lease;
         }
     }
@@ -208,19 +179,13 @@ internal sealed unsafe class ComputeThread : IDisposable
     {
         lock (_gate)
         {
-            if (_waiting is { } newer)
+            var fits = _queue.TakeParameters(version, out var areNew);
+            if (areNew)
             {
-                if (_inUse is { } older)
-                {
-                    _spare.Push(older.Buffer);
-                }
-
-                _inUse = newer;
-                _waiting = null;
-                _computation.UseParameters(newer.Buffer.Pointer);
+                _computation.UseParameters(_queue.InUse!.Pointer);
             }
 
-            return _inUse?.Version == version;
+            return fits;
         }
     }
 
@@ -247,7 +212,7 @@ internal sealed unsafe class ComputeThread : IDisposable
         bool isRevoked;
         lock (_gate)
         {
-            isRevoked = _currentIsRevoked;
+            isRevoked = _queue.IsRevoked;
         }
 
         foreach (var partial in _partials)
@@ -264,6 +229,4 @@ internal sealed unsafe class ComputeThread : IDisposable
 
         _partials.Clear();
     }
-
-    private sealed record Parameters(long Version, AlignedBuffer<float> Buffer);
 }

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 namespace DistTrain.Worker;
 
 /// <summary>How the run's dataset comes to one attachment. Numbers in comments are steps of docs/protocol.md.</summary>
-internal sealed class DatasetIntake(DatasetSpec spec, DatasetSource source, ChunkReader chunks, Outgoing outgoing, ILogger log)
+internal sealed class DatasetIntake(DatasetSpec spec, IDatasetSource source, ChunkReader chunks, Action<WorkerMessage> send, ILogger log)
 {
     private byte[]? _bytes;
 
@@ -18,7 +18,7 @@ internal sealed class DatasetIntake(DatasetSpec spec, DatasetSource source, Chun
         if (dataset is null)
         {
             Log.AskingForDataset(log, spec.Name, DatasetBytes.Length(spec));
-            outgoing.Send(new WorkerMessage { DatasetRequest = new DatasetRequest { Digest = spec.Digest } });
+            send(new WorkerMessage { DatasetRequest = new DatasetRequest { Digest = spec.Digest } });
         }
 
         return dataset;

@@ -9,14 +9,14 @@ namespace DistTrain.Worker;
 /// Where a worker finds a run's dataset without asking the coordinator: the one it had last, else where its host keeps datasets, else its cache. It
 /// outlives attachments, so a coordinator that comes back finds its workers ready at once. One attachment at a time uses it.
 /// </summary>
-internal sealed class DatasetSource(WorkerOptions options, DatasetCache cache, ILogger log)
+internal sealed class DatasetSource(WorkerOptions options, DatasetCache cache, ILogger log) : IDatasetSource
 {
     private Held? _last;
 
     /// <summary>The digests in the cache, unverified.</summary>
     public IReadOnlyList<string> Digests() => cache.Digests();
 
-    /// <summary>The dataset of a run, verified; null if it is not here.</summary>
+    /// <inheritdoc/>
     public Dataset? Find(DatasetSpec spec)
     {
         // The whole spec is compared: its sizes come in another message than the bytes that the digest proves.
@@ -37,7 +37,7 @@ internal sealed class DatasetSource(WorkerOptions options, DatasetCache cache, I
         return Hold(spec, dataset ?? cache.Read(spec));
     }
 
-    /// <summary>Verifies and keeps what came from the coordinator; null if it is damaged.</summary>
+    /// <inheritdoc/>
     public Dataset? Receive(DatasetSpec spec, ReadOnlySpan<byte> bytes)
     {
         if (DatasetBytes.Read(bytes, spec) is not { } dataset)

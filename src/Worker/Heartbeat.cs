@@ -6,8 +6,6 @@ namespace DistTrain.Worker;
 /// <summary>(5.2) Signs of life.</summary>
 internal static class Heartbeat
 {
-    private const int SilentDeadTimes = 10;
-
     /// <summary>Sends them until the coordinator no longer answers or knows this worker.</summary>
     /// <param name="client">Speaks over a connection of its own.</param>
     /// <param name="welcome">Who the worker is, and the durations.</param>
@@ -19,7 +17,8 @@ internal static class Heartbeat
         var deadTime = TimeSpan.FromMilliseconds(Math.Max(1, welcome.DeadTimeMilliseconds));
         var request = new HeartbeatRequest { Incarnation = welcome.Incarnation, WorkerId = welcome.WorkerId };
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(Math.Max(1, welcome.HeartbeatIntervalMilliseconds)), time);
-        var answered = time.GetTimestamp();
+        var began = time.GetTimestamp();
+        var rules = new HeartbeatRules(deadTime, TimeSpan.Zero);
         do
         {
             try
@@ -27,17 +26,16 @@ internal static class Heartbeat
                 using var deadline = new CancellationTokenSource(deadTime, time);
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellation);
                 var reply = await client.HeartbeatAsync(request, cancellationToken: either.Token);
-                answered = time.GetTimestamp();
-                if (!reply.Known)
+                if (rules.Answered(reply.Known, time.GetElapsedTime(began)) is { } unknown)
                 {
-                    return "the coordinator does not know this worker any more";
+                    return unknown;
                 }
             }
             catch (Exception e) when (e is RpcException or OperationCanceledException && !cancellation.IsCancellationRequested)
             {
-                if (time.GetElapsedTime(answered) > deadTime * SilentDeadTimes)
+                if (rules.Unanswered(time.GetElapsedTime(began)) is { } silent)
                 {
-                    return $"the coordinator has not answered for {time.GetElapsedTime(answered).TotalSeconds:0} s";
+                    return silent;
                 }
             }
         }

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace DistTrain.Worker;
 
 /// <summary>How parameters come to one attachment (3.1): each set whole and verified, or not at all.</summary>
-internal sealed class ParametersIntake(ulong incarnation, int parameterCount, ComputeThread compute, ChunkReader chunks, ILogger log) : IDisposable
+internal sealed class ParametersIntake(ulong incarnation, int parameterCount, IComputation compute, ChunkReader chunks, ILogger log) : IDisposable
 {
     private ParametersHeader _header = new();
     private AlignedBuffer<float>? _buffer;
@@ -33,7 +33,7 @@ internal sealed class ParametersIntake(ulong incarnation, int parameterCount, Co
         return null;
     }
 
-    /// <summary>Gives them to the compute thread, if they are undamaged.</summary>
+    /// <summary>Gives them to whoever computes, if they are undamaged.</summary>
     public void Complete()
     {
         var buffer = _buffer!;

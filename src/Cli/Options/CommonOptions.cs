@@ -217,6 +217,16 @@ public static class CommonOptions
     public static readonly Setting<TimeSpan> FindTimeout = Settings.Seconds(
         "--start-timeout", $"Seconds to look for the run. Default {DefaultFindTimeout.TotalSeconds}.");
 
+    /// <summary>--run of a replay</summary>
+    public static readonly Setting<string> RunToReplay = Settings.Text("--run", "DIR", "Run directory, also of a run that is going on; nothing is written there.");
+
+    /// <summary>--step</summary>
+    public static readonly Setting<long> Step = Settings.Integer("--step", "Compute up to the parameters after step T, from 1 to the run's recorded steps.", 1, valueName: "T");
+
+    /// <summary>--shard</summary>
+    public static readonly Setting<int> Shard = Settings.Count(
+        "--shard", "Compute shard I, from 0, of the update that led to the parameters after step T, and print what stands for its partial.", 0, RunSpec.MaximumShardCount - 1);
+
     /// <summary>--end-with-input, which <c>train</c> passes to the workers it starts</summary>
     public static readonly Setting<bool> EndWithInput = Settings.Flag("--end-with-input", "End when standard input is closed.", hidden: true);
 

@@ -109,8 +109,16 @@ public sealed record RunRequest
                 + "Name the right data with --data DIR, or choose this data on purpose with --dataset.");
         }
 
-        var data = new DatasetSpec(
-            dataset.Name, dataset.Digest, dataset.Train.Count, dataset.Test.Count, dataset.Train.ImageSize, dataset.Train.ClassCount);
+        return ToSpec(new DatasetSpec(
+            dataset.Name, dataset.Digest, dataset.Train.Count, dataset.Test.Count, dataset.Train.ImageSize, dataset.Train.ClassCount));
+    }
+
+    /// <summary>The specification of a run that was made, as its run.json says; null if it does not say with which data.</summary>
+    /// <exception cref="InvalidInputException">Something in it does not fit.</exception>
+    public RunSpec? ToRecordedSpec() => ExpectedDataset is { } data ? ToSpec(data) : null;
+
+    private RunSpec ToSpec(DatasetSpec data)
+    {
         var spec = new RunSpec(Model, data, Optimizer, BatchSize, Shards, Seed, Epochs, Steps, NumericsRevision);
         spec.Validate();
         return spec;

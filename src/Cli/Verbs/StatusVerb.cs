@@ -41,7 +41,8 @@ public sealed partial class StatusVerb : OperatorVerb
         _ => "unknown",
     };
 
-    private static string Text(StatusReply status)
+    /// <summary>For people: a line or three, and a table of the workers.</summary>
+    internal static string Text(StatusReply status)
     {
         var text = new StringBuilder();
         Line($"{Word(status.Phase)}, step {status.Step} of {status.Steps}, incarnation {status.Incarnation}, last checkpoint: {(status.HasCheckpointStep ? $"step {status.CheckpointStep}" : "none")}");

@@ -4,11 +4,14 @@ namespace DistTrain.Cli.Verbs;
 
 /// <summary>One call of a verb.</summary>
 /// <param name="Values">Its options.</param>
-/// <param name="Argument">The value of <see cref="Verb.ArgumentName"/>; empty if the verb has none.</param>
+/// <param name="Arguments">The values of <see cref="Verb.ArgumentNames"/>.</param>
 /// <param name="Surroundings">The world around.</param>
 /// <param name="Stop">Somebody's wish to end it.</param>
-public sealed record VerbCall(SettingValues Values, string Argument, Surroundings Surroundings, StopRequest Stop)
+public sealed record VerbCall(SettingValues Values, IReadOnlyList<string> Arguments, Surroundings Surroundings, StopRequest Stop)
 {
+    /// <summary>The value of <see cref="Verb.ArgumentName"/>; empty if the verb has none.</summary>
+    public string Argument => Arguments.Count > 0 ? Arguments[0] : "";
+
     /// <summary>Where the details of a failure are; null while there is no log.</summary>
     public string? LogPath { get; set; }
 }
@@ -27,6 +30,9 @@ public abstract class Verb
 
     /// <summary>The one argument that is no option; null if there is none.</summary>
     public virtual string? ArgumentName => null;
+
+    /// <summary>The arguments that are no options, where there may be several.</summary>
+    public virtual IReadOnlyList<string> ArgumentNames => ArgumentName is { } name ? [name] : [];
 
     /// <summary>Does it.</summary>
     /// <returns>The exit code.</returns>

@@ -18,11 +18,16 @@ public sealed class CheckpointStore(IFileSystem files, string directory)
 
     private readonly string _directory = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
 
+    private bool _hasDurableName;
+
     /// <summary>Where they lie.</summary>
     public string Directory => _directory;
 
     /// <summary>Whether there is no checkpoint here, valid or not.</summary>
     public bool IsEmpty => NewestFirst().Count == 0;
+
+    /// <summary>The steps behind the checkpoints that are here, valid or not, the newest first. In a run that goes on the oldest may vanish at any moment.</summary>
+    public IReadOnlyList<long> Steps => [.. NewestFirst().Select(path => CheckpointFormat.StepsOf(Path.GetFileName(path))!.Value)];
 
     /// <summary>The newest one's steps by its name, valid or not; null if there is none.</summary>
     public long? NewestSteps => NewestFirst().Select(path => CheckpointFormat.StepsOf(Path.GetFileName(path))).FirstOrDefault();
@@ -41,7 +46,7 @@ public sealed class CheckpointStore(IFileSystem files, string directory)
     public string Save(TrainingSnapshot snapshot, ulong incarnation, Action? beforeRename = null)
     {
         RequireFinite(snapshot);
-        DurableFile.CreateDirectory(files, _directory);
+        EnsureDirectory();
         var name = CheckpointFormat.DirectoryName(snapshot.StepsDone);
         var target = Path.Combine(_directory, name);
         // Of this incarnation alone: an older one that does not know yet may be writing the same step.
@@ -74,6 +79,13 @@ public sealed class CheckpointStore(IFileSystem files, string directory)
     /// <param name="path">Its directory, in this store or elsewhere.</param>
     /// <exception cref="InvalidInputException">The message names the first damaged file and what is wrong with it.</exception>
     public LoadedCheckpoint Load(string path) => new CheckpointReader(files, Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))).Load();
+
+    /// <summary>The same for the checkpoint after so many steps.</summary>
+    /// <exception cref="InvalidInputException">The same; or there is none.</exception>
+    public LoadedCheckpoint Load(long stepsDone) => Load(PathOf(stepsDone));
+
+    /// <summary>Where the checkpoint after so many steps lies, if there is one.</summary>
+    public string PathOf(long stepsDone) => Path.Combine(_directory, CheckpointFormat.DirectoryName(stepsDone));
 
     /// <summary>Reads the newest valid checkpoint.</summary>
     /// <param name="warn">Told of each newer one that cannot be used, and why.</param>
@@ -166,6 +178,17 @@ public sealed class CheckpointStore(IFileSystem files, string directory)
     /// <summary>Whether this snapshot is there already, undamaged.</summary>
     private bool IsSaved(string target, TrainingSnapshot snapshot) =>
         files.DirectoryExists(target) && Verify(target)?.ChainValue() == snapshot.Chain;
+
+    /// <summary>One that is there already may be what a crash or a failed flush left of the first save: its name is made durable once more.</summary>
+    private void EnsureDirectory()
+    {
+        if (!_hasDurableName)
+        {
+            DurableFile.CreateDirectory(files, _directory);
+            files.FlushDirectory(Path.GetDirectoryName(_directory)!);
+            _hasDurableName = true;
+        }
+    }
 
     private void Write(string temporary, TrainingSnapshot snapshot, ulong incarnation)
     {

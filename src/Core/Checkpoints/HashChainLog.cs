@@ -98,6 +98,10 @@ public sealed class HashChainLog(IFileSystem files, string path) : IDisposable
 
             return chain;
         }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new InvalidInputException($"{path}: is missing: the run has not begun to record its steps, or the file was lost.", e);
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new InvalidInputException($"{path}: cannot be read: {e.Message}", e);

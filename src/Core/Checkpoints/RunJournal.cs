@@ -81,6 +81,14 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     /// <exception cref="InvalidInputException">Another process holds the run (the message says which), or the directory cannot be used.</exception>
     public static RunJournal Open(IFileSystem files, string runDirectory, RunHolder holder, JournalOptions options, Action<string> warn)
     {
+        var journal = OpenUnserved(files, runDirectory, holder, options, warn);
+        journal._saver.Start();
+        return journal;
+    }
+
+    /// <summary>A journal without a thread: what waits to be written is written by <see cref="ServeWaiting"/>. For a simulation.</summary>
+    internal static RunJournal OpenUnserved(IFileSystem files, string runDirectory, RunHolder holder, JournalOptions options, Action<string> warn)
+    {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.KeepCheckpoints, 1, nameof(options));
         var directory = Path.TrimEndingDirectorySeparator(Path.GetFullPath(runDirectory));
         var store = new CheckpointStore(files, Path.Combine(directory, CheckpointsName));
@@ -90,9 +98,7 @@ public sealed class RunJournal : IRunRecorder, IDisposable
             try
             {
                 store.DeleteTemporaries();
-                var journal = new RunJournal(files, directory, held, store, options, warn);
-                journal._saver.Start();
-                return journal;
+                return new RunJournal(files, directory, held, store, options, warn);
             }
             catch
             {
@@ -192,7 +198,15 @@ public sealed class RunJournal : IRunRecorder, IDisposable
             Monitor.PulseAll(_gate);
         }
 
-        _saver.Join();
+        if (_saver.ThreadState.HasFlag(ThreadState.Unstarted))
+        {
+            ServeWaiting();
+        }
+        else
+        {
+            _saver.Join();
+        }
+
         if (_snapshot is not null)
         {
             Flush();
@@ -203,47 +217,62 @@ public sealed class RunJournal : IRunRecorder, IDisposable
         _lock.Dispose();
     }
 
+    /// <summary>Writes what waits to be written, on the caller's thread.</summary>
+    internal void ServeWaiting()
+    {
+        while (ServeNext(waits: false))
+        {
+        }
+    }
+
     private void Serve()
     {
-        while (true)
+        while (ServeNext(waits: true))
         {
-            bool isSaving;
-            lock (_gate)
-            {
-                while (!_isSaving && !_isFlushDue && !_isStopping)
-                {
-                    Monitor.Wait(_gate);
-                }
-
-                isSaving = _isSaving;
-                if (!isSaving && !_isFlushDue)
-                {
-                    return;
-                }
-
-                _isFlushDue = false;
-            }
-
-            if (!isSaving)
-            {
-                Flush();
-                continue;
-            }
-
-            var result = Save(_snapshot!);
-            lock (_gate)
-            {
-                (_lastResult, _isSaving, _isTelling) = (result, false, true);
-            }
-
-            // Who is told may begin the next one at once.
-            Saved?.Invoke(result);
-            lock (_gate)
-            {
-                _isTelling = false;
-                Monitor.PulseAll(_gate);
-            }
         }
+    }
+
+    /// <returns>False if there is nothing to do any more.</returns>
+    private bool ServeNext(bool waits)
+    {
+        bool isSaving;
+        lock (_gate)
+        {
+            while (waits && !_isSaving && !_isFlushDue && !_isStopping)
+            {
+                Monitor.Wait(_gate);
+            }
+
+            isSaving = _isSaving;
+            if (!isSaving && !_isFlushDue)
+            {
+                return false;
+            }
+
+            _isFlushDue = false;
+        }
+
+        if (!isSaving)
+        {
+            Flush();
+            return true;
+        }
+
+        var result = Save(_snapshot!);
+        lock (_gate)
+        {
+            (_lastResult, _isSaving, _isTelling) = (result, false, true);
+        }
+
+        // Who is told may begin the next one at once.
+        Saved?.Invoke(result);
+        lock (_gate)
+        {
+            _isTelling = false;
+            Monitor.PulseAll(_gate);
+        }
+
+        return true;
     }
 
     private SaveResult Save(TrainingSnapshot snapshot)

@@ -53,6 +53,12 @@ public sealed class RunLock : IDisposable
         var taken = new RunLock(files, path, held, holder);
         try
         {
+            if (!files.List(runDirectory).Contains(IncarnationName) && Path.GetDirectoryName(runDirectory) is { } parent)
+            {
+                // Whoever made the directory may have died before its name was durable.
+                files.FlushDirectory(parent);
+            }
+
             taken.Raise(highestSaved(), warn);
             return taken;
         }

@@ -5,15 +5,29 @@ using DistTrain.Core.Training;
 
 namespace DistTrain.Core.Checkpoints;
 
-/// <summary>Which run may go on from which checkpoint.</summary>
+/// <summary>Which run may go on from which checkpoint, and how two runs differ.</summary>
 public static class RunSpecRules
 {
+    private const string InCheckpoint = "in the checkpoint";
+    private const string AskedFor = "asked for";
+
     private static readonly string[] MayGrow = ["epochs", "steps"];
 
     /// <summary>Every field that differs, for example <c>optimizer.learningRate: 0.1 in the checkpoint, 0.2 asked for</c>, in the order of run.json.</summary>
     /// <param name="checkpoint">The run that the checkpoint is of.</param>
     /// <param name="asked">The run asked for.</param>
-    public static IReadOnlyList<string> Difference(RunSpec checkpoint, RunSpec asked) => [.. Fields(checkpoint, asked).Select(field => field.Text)];
+    public static IReadOnlyList<string> Difference(RunSpec checkpoint, RunSpec asked) => Difference(checkpoint, asked, InCheckpoint, AskedFor);
+
+    /// <summary>Every field that differs, in the order of run.json, for example <c>seed: 7 in A, 8 in B</c>.</summary>
+    /// <param name="first">A run.</param>
+    /// <param name="second">Another one.</param>
+    /// <param name="inFirst">What stands behind the first one's values: <c>in A</c>.</param>
+    /// <param name="inSecond">What stands behind the second one's.</param>
+    public static IReadOnlyList<string> Difference(RunSpec first, RunSpec second, string inFirst, string inSecond) =>
+        [.. Fields(first, second, inFirst, inSecond).Select(field => field.Text)];
+
+    /// <summary>Whether two runs are the same but for their length: then their bits are equal as far as both go.</summary>
+    public static bool AreEqualButForLength(RunSpec first, RunSpec second) => ThatChangeBits(first, second).Count == 0;
 
     /// <summary>
     /// Whether a run may go on from a checkpoint: its epochs or steps may grow (and one be given instead of the other), everything else is equal.
@@ -24,7 +38,7 @@ public static class RunSpecRules
     /// <param name="reasons">Why not, one field each; empty if it may.</param>
     public static bool CanContinue(RunSpec checkpoint, RunSpec asked, long stepsDone, out IReadOnlyList<string> reasons)
     {
-        var found = Fields(checkpoint, asked).Where(field => !MayGrow.Contains(field.Path)).Select(field => field.Text).ToList();
+        var found = ThatChangeBits(checkpoint, asked);
         if (found.Count == 0 && asked.TotalSteps < Math.Max(checkpoint.TotalSteps, stepsDone))
         {
             found.Add(asked.TotalSteps < stepsDone
@@ -36,35 +50,39 @@ public static class RunSpecRules
         return found.Count == 0;
     }
 
-    private static List<(string Path, string Text)> Fields(RunSpec checkpoint, RunSpec asked)
+    /// <summary>The differing fields that change bits.</summary>
+    private static List<string> ThatChangeBits(RunSpec checkpoint, RunSpec asked) =>
+        [.. Fields(checkpoint, asked, InCheckpoint, AskedFor).Where(field => !MayGrow.Contains(field.Path)).Select(field => field.Text)];
+
+    private static List<(string Path, string Text)> Fields(RunSpec first, RunSpec second, string inFirst, string inSecond)
     {
         var differences = new List<(string, string)>();
-        Compare("", Node(checkpoint), Node(asked), differences);
+        Compare("", Node(first), Node(second));
         return differences;
 
-        static JsonNode? Node(RunSpec spec) => JsonSerializer.SerializeToNode(spec, SpecJson.Options);
-    }
+        void Compare(string path, JsonNode? a, JsonNode? b)
+        {
+            if (a is JsonObject x && b is JsonObject y)
+            {
+                foreach (var name in x.Select(member => member.Key).Union(y.Select(member => member.Key), StringComparer.Ordinal))
+                {
+                    Compare(path == "" ? name : $"{path}.{name}", x[name], y[name]);
+                }
+            }
+            else if (a is JsonArray these && b is JsonArray those)
+            {
+                for (var i = 0; i < Math.Max(these.Count, those.Count); i++)
+                {
+                    Compare($"{path}[{i}]", i < these.Count ? these[i] : null, i < those.Count ? those[i] : null);
+                }
+            }
+            else if (!JsonNode.DeepEquals(a, b))
+            {
+                differences.Add((path, $"{path}: {Show(a)} {inFirst}, {Show(b)} {inSecond}"));
+            }
+        }
 
-    private static void Compare(string path, JsonNode? checkpoint, JsonNode? asked, List<(string Path, string Text)> differences)
-    {
-        if (checkpoint is JsonObject x && asked is JsonObject y)
-        {
-            foreach (var name in x.Select(member => member.Key).Union(y.Select(member => member.Key), StringComparer.Ordinal))
-            {
-                Compare(path == "" ? name : $"{path}.{name}", x[name], y[name], differences);
-            }
-        }
-        else if (checkpoint is JsonArray first && asked is JsonArray second)
-        {
-            for (var i = 0; i < Math.Max(first.Count, second.Count); i++)
-            {
-                Compare($"{path}[{i}]", i < first.Count ? first[i] : null, i < second.Count ? second[i] : null, differences);
-            }
-        }
-        else if (!JsonNode.DeepEquals(checkpoint, asked))
-        {
-            differences.Add((path, $"{path}: {Show(checkpoint)} in the checkpoint, {Show(asked)} asked for"));
-        }
+        static JsonNode? Node(RunSpec spec) => JsonSerializer.SerializeToNode(spec, SpecJson.Options);
     }
 
     private static string Show(JsonNode? node) => node switch

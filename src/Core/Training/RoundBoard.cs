@@ -37,6 +37,12 @@ internal sealed class Piece(ShardRange range, int owner, List<BoardNode> nodes)
 
     /// <summary>The names of those who crashed with a lease of it.</summary>
     public List<string> Deaths { get; } = [];
+
+    /// <summary>
+    /// The first lease granted after the last of these deaths. Who had the piece before then may have died of the same cause as that one, such as
+    /// a network that failed for all: their deaths together prove no more than one.
+    /// </summary>
+    public long ProvingFrom { get; set; }
 }
 
 /// <summary>A node of the reduction tree that the round asks for.</summary>

@@ -58,6 +58,17 @@ public sealed record RunSpec(
     /// <summary>Whether the test set is evaluated after that many steps: after each epoch, and at the end.</summary>
     public bool EvaluationIsDue(long stepsDone) => stepsDone > 0 && (stepsDone == TotalSteps || stepsDone % StepsPerEpoch == 0);
 
+    /// <summary>Refuses other data than the run was made for.</summary>
+    /// <exception cref="InvalidInputException">The digests differ.</exception>
+    public void RequireData(Data.Dataset data)
+    {
+        if (Dataset.Digest != data.Digest)
+        {
+            throw new InvalidInputException(
+                $"The run was made for dataset {Dataset.Name} with digest {Dataset.Digest}, but got {data.Name} with {data.Digest}.");
+        }
+    }
+
     /// <summary>Checks everything that can be checked without the data.</summary>
     /// <exception cref="InvalidInputException">Something is missing, out of range or does not fit.</exception>
     public void Validate()

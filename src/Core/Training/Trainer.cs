@@ -63,11 +63,7 @@ public static unsafe class Trainer
     {
         spec.Validate();
         options ??= new TrainerOptions();
-        if (spec.Dataset.Digest != dataset.Digest)
-        {
-            throw new InvalidInputException($"The run was made for dataset {spec.Dataset.Name} with digest {spec.Dataset.Digest}, but got {dataset.Name} with {dataset.Digest}.");
-        }
-
+        spec.RequireData(dataset);
         kernels ??= VectorKernels.Best;
         var state = new TrainingState(spec, kernels, options.From);
         try

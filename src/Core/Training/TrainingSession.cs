@@ -221,12 +221,13 @@ public sealed class TrainingSession
         _board.Free(lost);
         _members.Remove(lost);
         _ranges.Forget();
-        if (!isCrash || piece is null || Phase != SessionPhase.Computing || piece.Deaths.Contains(lost.Name))
+        if (!isCrash || piece is null || Phase != SessionPhase.Computing || lost.Lease.Id < piece.ProvingFrom || piece.Deaths.Contains(lost.Name))
         {
             return;
         }
 
         piece.Deaths.Add(lost.Name);
+        piece.ProvingFrom = _nextLease;
         if (piece.Deaths.Count >= DeathsThatProve)
         {
             Fail($"{Name(_round)}: whoever computes shards {piece.Range} dies: {string.Join(", ", piece.Deaths)}. The parameters before it are unharmed; "

@@ -1,11 +1,13 @@
 using System.Net;
 using System.Net.Sockets;
+using DistTrain.Cli.Verbs;
 using DistTrain.Coordinator;
 using DistTrain.Core.Checkpoints;
 using DistTrain.Core.Data;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
 using DistTrain.Core.Training;
+using DistTrain.Transport.Wire;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DistTrain.Cli.Tests.Verbs;
@@ -13,7 +15,7 @@ namespace DistTrain.Cli.Tests.Verbs;
 /// <summary>The operator's verbs against a coordinator in this process.</summary>
 /// <remarks>
 /// Broken on purpose, and it failed: a run directory's target is not sent along; a verb does not wait for the run to come; refusals end with 0; the table
-/// leaves its workers out.
+/// marks nobody.
 /// </remarks>
 public sealed class OperatorVerbTests : IAsyncDisposable
 {
@@ -43,6 +45,27 @@ public sealed class OperatorVerbTests : IAsyncDisposable
         Assert.Contains("last checkpoint: none", _command.Output, StringComparison.Ordinal);
         Assert.Contains("Waiting for 1 more worker", _command.Output, StringComparison.Ordinal);
         Assert.Contains("0 attached, 1 needed", _command.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void StatusText_OfWorkers_IsATableThatMarksTheSlowOne()
+    {
+        var status = new StatusReply { Phase = RunPhase.Computing, Step = 7, Steps = 60, Incarnation = 2, CheckpointStep = 5, WorkersNeeded = 2, SlowWorker = 12 };
+        status.Workers.Add(new WorkerReport
+        {
+            Id = 1, Name = "box/42", Host = "box", ProcessId = 42, State = "idle", Shards = 3, SilentMilliseconds = 120, ComputeMilliseconds = 1.234, NetworkMilliseconds = 0.5, WaitMilliseconds = 20,
+        });
+        status.Workers.Add(new WorkerReport { Id = 12, Name = "local-2", Host = "box", ProcessId = 4242, State = "computing", Shards = 13, SilentMilliseconds = 1900 });
+
+        Assert.Equal(
+            """
+            computing, step 7 of 60, incarnation 2, last checkpoint: step 5
+            2 attached, 2 needed
+            worker                       state      shards  compute  network      wait  silent
+            1 (box, pid 42)              idle            3  1.23 ms  0.50 ms  20.00 ms   0.1 s
+            12 (box, pid 4242, local-2)  computing      13        -        -         -   1.9 s  <- the others wait for it
+            """.ReplaceLineEndings(),
+            StatusVerb.Text(status));
     }
 
     [Fact]

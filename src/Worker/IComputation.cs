@@ -1,0 +1,23 @@
+using DistTrain.Core.Tensors;
+using DistTrain.Core.Training;
+
+namespace DistTrain.Worker;
+
+/// <summary>Who computes what the coordinator wants; see <see cref="LeaseQueue"/>.</summary>
+internal interface IComputation
+{
+    /// <inheritdoc cref="LeaseQueue.RentBuffer"/>
+    AlignedBuffer<float> RentBuffer();
+
+    /// <inheritdoc cref="LeaseQueue.GiveBack"/>
+    void GiveBack(AlignedBuffer<float> buffer);
+
+    /// <inheritdoc cref="LeaseQueue.Use"/>
+    void Use(long version, AlignedBuffer<float> buffer);
+
+    /// <summary>Takes a lease; one that has not begun is replaced, since the coordinator has revoked it. One that comes too late is returned.</summary>
+    void Take(Lease lease);
+
+    /// <inheritdoc cref="LeaseQueue.Revoke"/>
+    void Revoke(long leaseId);
+}

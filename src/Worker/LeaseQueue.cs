@@ -1,0 +1,128 @@
+using DistTrain.Core.Tensors;
+using DistTrain.Core.Training;
+
+namespace DistTrain.Worker;
+
+/// <summary>
+/// What a worker computes next, and with which parameters, decided without thread or clock: newer parameters and the next lease wait in one place
+/// each, where later ones replace them, so a worker that falls behind skips what nobody wants any more. Not thread-safe: its owner is.
+/// </summary>
+/// <param name="parameterCount">Elements of the model.</param>
+internal sealed class LeaseQueue(int parameterCount) : IDisposable
+{
+    private readonly Stack<AlignedBuffer<float>> _spare = new();
+    private Parameters? _inUse;
+    private Parameters? _waiting;
+    private Lease? _next;
+    private long _computing;
+    private bool _currentIsRevoked;
+
+    /// <summary>Whether a lease waits to be begun.</summary>
+    public bool HasNext => _next is not null;
+
+    /// <summary>Whether no lease is taken any more.</summary>
+    public bool IsStopping { get; private set; }
+
+    /// <summary>The parameters to compute with; null before the first.</summary>
+    public AlignedBuffer<float>? InUse => _inUse?.Buffer;
+
+    /// <summary>Whether nobody wants the result of the lease being computed.</summary>
+    public bool IsRevoked => _currentIsRevoked;
+
+    /// <summary>A buffer to receive parameters into; to be given back with <see cref="Use"/> or <see cref="GiveBack"/>.</summary>
+    public AlignedBuffer<float> RentBuffer() => _spare.TryPop(out var buffer) ? buffer : new AlignedBuffer<float>(parameterCount);
+
+    /// <summary>Returns a buffer unused.</summary>
+    public void GiveBack(AlignedBuffer<float> buffer) => _spare.Push(buffer);
+
+    /// <summary>New, verified parameters: leases of their version may come now.</summary>
+    public void Use(long version, AlignedBuffer<float> buffer)
+    {
+        if (_waiting is { } replaced)
+        {
+            _spare.Push(replaced.Buffer);
+        }
+
+        _waiting = new Parameters(version, buffer);
+    }
+
+    /// <summary>Takes a lease; one that has not begun is replaced, since the coordinator has revoked it.</summary>
+    /// <returns>False after <see cref="Stop"/>: the lease is to be returned.</returns>
+    public bool Take(Lease lease)
+    {
+        if (IsStopping)
+        {
+            return false;
+        }
+
+        _next = lease;
+        return true;
+    }
+
+    /// <summary>Drops a lease that has not begun, and the result of the one being computed.</summary>
+    public void Revoke(long leaseId)
+    {
+        if (_next?.Id == leaseId)
+        {
+            _next = null;
+        }
+
+        _currentIsRevoked |= _computing == leaseId;
+    }
+
+    /// <summary>Takes no more leases; the current one is finished.</summary>
+    /// <returns>The lease that waits and is to be returned; null if none does.</returns>
+    public Lease? Stop()
+    {
+        IsStopping = true;
+        var unbegun = _next;
+        _next = null;
+        return unbegun;
+    }
+
+    /// <summary>The lease before is done; begins the one that waits.</summary>
+    /// <returns>Null if none does.</returns>
+    public Lease? Begin()
+    {
+        var lease = _next;
+        _next = null;
+        _computing = lease?.Id ?? 0;
+        _currentIsRevoked = false;
+        return lease;
+    }
+
+    /// <summary>Puts the newest parameters into use.</summary>
+    /// <param name="version">What the lease needs.</param>
+    /// <param name="areNew">Whether <see cref="InUse"/> is another than before.</param>
+    /// <returns>False if they are of another version: the lease goes back (4.4).</returns>
+    public bool TakeParameters(long version, out bool areNew)
+    {
+        areNew = _waiting is not null;
+        if (_waiting is { } newer)
+        {
+            if (_inUse is { } older)
+            {
+                _spare.Push(older.Buffer);
+            }
+
+            _inUse = newer;
+            _waiting = null;
+        }
+
+        return _inUse?.Version == version;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _inUse?.Buffer.Dispose();
+        _waiting?.Buffer.Dispose();
+        (_inUse, _waiting) = (null, null);
+        while (_spare.TryPop(out var buffer))
+        {
+            buffer.Dispose();
+        }
+    }
+
+    private sealed record Parameters(long Version, AlignedBuffer<float> Buffer);
+}

@@ -1,0 +1,36 @@
+using DistTrain.Core.Training;
+using DistTrain.Transport;
+using DistTrain.Transport.Wire;
+
+namespace DistTrain.Worker;
+
+/// <summary>How a worker announces what it has computed (4.1).</summary>
+internal static class PartialHeaders
+{
+    /// <summary>The header of a partial.</summary>
+    /// <param name="incarnation">Of the coordinator that granted the lease.</param>
+    /// <param name="lease">What it was computed for.</param>
+    /// <param name="partial">What was computed.</param>
+    /// <param name="computeTime">How long that took.</param>
+    public static PartialHeader Of(ulong incarnation, Lease lease, Partial partial, TimeSpan computeTime)
+    {
+        var bytes = TensorBytes.Of(partial.Gradient);
+        var header = new PartialHeader
+        {
+            Incarnation = incarnation,
+            LeaseId = (ulong)lease.Id,
+            Kind = Rounds.ToWire(lease.Round.Kind),
+            Version = (ulong)lease.Round.Version,
+            ParametersVersion = (ulong)lease.Round.Version,
+            FirstShard = (uint)partial.Node.Start,
+            EndShard = (uint)partial.Node.End,
+            SampleCount = (uint)partial.SampleCount,
+            LossSum = partial.LossSum,
+            CorrectCount = (uint)partial.CorrectCount,
+            LengthBytes = (ulong)bytes.Length,
+            ComputeMicroseconds = (uint)Math.Min(computeTime.TotalMicroseconds, uint.MaxValue),
+        };
+        header.Checksum = Checksum.Of(header, bytes.Span);
+        return header;
+    }
+}
