@@ -4,7 +4,7 @@
 source "$(dirname "$0")/common.sh"
 T=(--model two-layer "${common[@]}" --epochs "${EPOCHS:-2}" --keep-checkpoints 99)
 for w in 0 3; do disttrain train "${T[@]}" --workers $w --checkpoint-every 300 --out "$out/w$w" >/dev/null 2>"$out/stderr"; done
-sums() { (cd "$1" && find . -type f -exec sha256sum {} + | sort); }
+sums() { (cd "$1" && find . -type f -exec sha256sum {} + | sort | sha256sum | cut -c1-16); }
 field() { sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p"; }
 before=$(sums "$out/w3")
 for step in 1 500 1000; do
@@ -18,7 +18,7 @@ for shard in 0 5; do
   expect "shard $shard of step 700, 0 and 3 workers" "${prints[0]}" "${prints[1]}"
 done
 expect "0 and 3 workers" "equal" "$(disttrain diff "$out/w0" "$out/w3" --json 2>"$out/stderr" | field outcome)"
-expect "the directory is as it was" "$before" "$(sums "$out/w3")" | cut -c1-60
+expect "the directory is as it was" "$before" "$(sums "$out/w3")"
 
 cp -r "$out/w3" "$out/changed"
 printf '\1\2\3' | dd of="$out/changed/chain.bin" bs=1 seek=$((16 * 750)) conv=notrunc status=none

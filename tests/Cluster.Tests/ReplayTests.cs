@@ -5,7 +5,6 @@ using DistTrain.Core.Training;
 namespace DistTrain.Cluster.Tests;
 
 /// <summary>What a cluster has recorded, one process computes again.</summary>
-/// <remarks>Broken on purpose, and it failed: the coordinator adds gradients in the order they arrive.</remarks>
 public sealed class ReplayTests : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("disttrain-test-").FullName;

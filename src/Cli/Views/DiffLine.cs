@@ -62,8 +62,9 @@ public sealed partial record DiffLine(
             return text.Append(CultureInfo.InvariantCulture, $"equal through step {EqualThrough}").ToString();
         }
 
-        text.AppendLine(EqualThrough is { } equal
+        text.AppendLine(EqualThrough is { } equal and > 0
             ? FormattableString.Invariant($"Equal through step {equal}; the parameters after step {step} are the first known to differ.")
+            : EqualThrough is 0 ? FormattableString.Invariant($"The initial parameters are equal; those after step {step} are the first known to differ.")
             : step == 0 ? "The initial parameters differ." : FormattableString.Invariant($"The parameters after step {step} are the first known to differ."));
         Describe(text, step);
         return text.Append(CultureInfo.InvariantCulture, $"differ from step {step} on").ToString();

@@ -93,6 +93,7 @@ public sealed class DiffVerbTests : IDisposable
     {
         await StagesAsync("a");
         await RunFiles.LieAsync(_command, "a", "wrong", wrongAfter: 4);
+        var before = RunFiles.Snapshot(_command.Directory);
 
         Assert.Equal(1, await _command.RunAsync("diff", first, second));
         Assert.Contains($"Computed again, both come to the same parameters after step 5. {expected}", _command.Output, StringComparison.Ordinal);
@@ -102,6 +103,7 @@ public sealed class DiffVerbTests : IDisposable
         Assert.Equal((4, 5), (EqualThrough, FirstDifference));
         Assert.Equal((first == "a", second == "a"), Agree);
         Assert.Equal("0.weight[0, 1]", _command.Last.GetProperty("checkpoints").GetProperty("tensors")[0].GetProperty("element").GetString());
+        Assert.Equal(before, RunFiles.Snapshot(_command.Directory));
     }
 
     [Fact]
