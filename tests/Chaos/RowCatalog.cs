@@ -8,6 +8,7 @@ internal static class RowCatalog
     public static IReadOnlyList<Row> All { get; } =
     [
         new("P1", "worker killed while computing", IsFast: true, WorkerDeaths.KillComputing),
+        new("P1b", "a hundred workers killed in one run", IsFast: false, WorkerDeaths.KillAHundred),
         new("P2", "worker gone in mid-upload", IsFast: false, WorkerDeaths.DieUploading),
         new("P3", "worker gone once counted, before it knows", IsFast: false, WorkerDeaths.DieCounted),
         new("P4", "all workers killed, others come 10 s later", IsFast: false, WorkerDeaths.KillAll),

@@ -28,12 +28,13 @@ internal sealed class Schedule
     private const int FewestWorkers = 2;
     private const int MostWorkers = 6;
     private static readonly TimeSpan ReissueBound = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan HangBound = TimeSpan.FromSeconds(3.5);
+    private static readonly TimeSpan HangBound = TimeSpan.FromSeconds(4);
 
     private readonly RowContext _context;
     private readonly Cluster _cluster;
     private readonly List<ChaosProcess> _stopped = [];
     private readonly List<Task> _waking = [];
+    private readonly List<(ChaosProcess Worker, TimeSpan At, TimeSpan Lasts, bool IsKill)> _hit = [];
 
     private Schedule(RowContext context, Cluster cluster) => (_context, _cluster) = (context, cluster);
 
@@ -83,8 +84,6 @@ internal sealed class Schedule
         ];
     }
 
-    private readonly List<(ChaosProcess Worker, TimeSpan At, bool IsKill)> _hit = [];
-
     private async Task CauseAsync(Scheduled fault)
     {
         var victims = _cluster.LivingWorkers.Except(_stopped).ToArray();
@@ -92,7 +91,7 @@ internal sealed class Schedule
         {
             case Happening.Kill:
                 var victim = victims.Length > 0 ? Choose(victims) : _cluster.LivingWorkers[0];
-                _hit.Add((victim, _cluster.Events.Now, true));
+                _hit.Add((victim, _cluster.Events.Now, ReissueBound, true));
                 victim.Kill();
                 _cluster.StartWorker();
                 break;
@@ -119,7 +118,7 @@ internal sealed class Schedule
 
     private Task StopAsync(ChaosProcess victim, TimeSpan time)
     {
-        _hit.Add((victim, _cluster.Events.Now, false));
+        _hit.Add((victim, _cluster.Events.Now, time, false));
         victim.Signal(ChaosProcess.SigStop);
         _stopped.Add(victim);
         _waking.Add(WakeAsync());
@@ -144,9 +143,10 @@ internal sealed class Schedule
     {
         var lost = _cluster.Events.Workers("lost");
         var reissued = _cluster.Events.Workers("reissued");
-        foreach (var (worker, at, isKill) in _hit)
+        foreach (var (worker, at, lasts, isKill) in _hit)
         {
-            var noticed = lost.Where(seen => seen.Event.ProcessId == worker.Id && seen.At >= at).Select(seen => (TimeSpan?)seen.At).FirstOrDefault();
+            // A worker that wakes before its dead-time is not lost, and may be hit again.
+            var noticed = lost.Where(seen => seen.Event.ProcessId == worker.Id && seen.At >= at && (isKill || seen.At <= at + lasts)).Select(seen => (TimeSpan?)seen.At).FirstOrDefault();
             var bound = isKill ? ReissueBound : HangBound;
             if (noticed is { } word)
             {

@@ -35,6 +35,38 @@ internal static class WorkerDeaths
         context.Notes.Add($"{reissued.Count} ranges leased again");
     }
 
+    /// <summary>P1b: a hundred deaths in one run; the coordinator takes no more of the system than after the first ten.</summary>
+    public static async Task KillAHundred(RowContext context)
+    {
+        const int Kills = 100;
+        const int WarmUp = 10;
+        const double Bound = 1.1;
+        var run = await context.Calm.LongAsync(400);
+        await using var cluster = context.Cluster(run);
+        await cluster.StartAsync(3);
+        await cluster.ReachAsync(200);
+        var before = default(ProcessUsage);
+        for (var i = 0; i < Kills; i++)
+        {
+            if (i == WarmUp)
+            {
+                before = ProcessUsage.Of(cluster.Coordinator.Id);
+            }
+
+            await KillOneAsync(context, cluster);
+            var from = cluster.Events.Count;
+            await cluster.WorkerEventAsync("joined", cluster.StartWorker().Id, from);
+        }
+
+        var after = ProcessUsage.Of(cluster.Coordinator.Id);
+        context.Notes.Add($"coordinator after {WarmUp} deaths: {before}; after {Kills}: {after}");
+        RowContext.Expect(
+            after.FileDescriptors <= before.FileDescriptors * Bound && after.ResidentBytes <= before.ResidentBytes * Bound && after.Threads <= before.Threads + 4,
+            $"O5: the coordinator takes {after}; it took {before}");
+        await Oracles.StopAndJudgeAsync(context, cluster, TimeSpan.FromSeconds(2));
+        context.ExpectFired(Kills);
+    }
+
     /// <summary>P2: gone after so many bytes of an upload, around the edges of its chunks.</summary>
     public static async Task DieUploading(RowContext context)
     {
