@@ -130,6 +130,9 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
     public Task<Seen> SavedAsync(long step, int from = 0) => EventAsync(
         FormattableString.Invariant($"a checkpoint of step {step}"), happened => happened is CheckpointDone { Path: not null } saved && saved.Step >= step, from);
 
+    /// <summary>The first event from a mark on that a checkpoint could not be written.</summary>
+    public Task<Seen> SaveFailedAsync(int from) => EventAsync("a save that fails", happened => happened is CheckpointDone { Path: null }, from);
+
     /// <summary>The last step that was reported durable; 0 if none was.</summary>
     public long LastDurableStep() =>
         Events.All().Select(seen => seen.Event).OfType<CheckpointDone>().Where(saved => saved.Path is not null).Select(saved => saved.Step).DefaultIfEmpty(0).Max();
@@ -169,7 +172,7 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
         var found = Events.FirstAsync(whatFor, isWanted, from, patience ?? Patience);
         if (await Task.WhenAny(found, coordinator.Exited) != found && !found.IsCompleted && coordinator == Coordinator)
         {
-            throw new RowFailedException($"the coordinator ended with {await coordinator.Exited} before {whatFor}");
+            throw new RowFailedException($"the coordinator ended with {await coordinator.Exited} before {whatFor}\n{Tail(coordinator.Errors)}");
         }
 
         return await found;

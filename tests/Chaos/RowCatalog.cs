@@ -49,6 +49,7 @@ internal static class RowCatalog
         new("T3", "no descriptors left for those who join", IsFast: false, Limits.NoDescriptors),
         new("T4", "whole cluster on a tenth of a core", IsFast: false, Limits.Starved),
         new("H4", "lying worker: sign, times 100, zero", IsFast: false, Integrity.Liar),
+        new("Z1", "a lie that nobody audits: the judge must notice", IsFast: true, Integrity.JudgeNotices),
         new("H1", "strangers", IsFast: true, Strangers.Refused),
     ];
 }

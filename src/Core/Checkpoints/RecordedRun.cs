@@ -74,20 +74,20 @@ public sealed class RecordedRun
     /// <summary>Reads the checkpoint after so many steps.</summary>
     /// <param name="steps">The steps behind it.</param>
     /// <param name="warn">Told why it cannot be used.</param>
-    /// <returns>Null if it is missing, damaged or of another run.</returns>
+    /// <returns>Null if it is missing, damaged, of another run, or if its parameters are not those that its hash and the chain stand for.</returns>
     public LoadedCheckpoint? TryLoad(long steps, Action<string> warn)
     {
         var name = CheckpointFormat.DirectoryName(steps);
         try
         {
             var checkpoint = Store.Load(steps);
-            if (checkpoint.Snapshot.StepsDone == steps && RunSpecRules.AreEqualButForLength(checkpoint.Snapshot.Spec, Spec))
+            if (Objection(checkpoint.Snapshot, steps) is not { } objection)
             {
                 return checkpoint;
             }
 
             checkpoint.Dispose();
-            warn($"The checkpoint {name} is passed over: it is not of the run, or not of the step, that it lies with.");
+            warn($"The checkpoint {name} is passed over: {objection}");
         }
         catch (InvalidInputException e)
         {
@@ -95,6 +95,20 @@ public sealed class RecordedRun
         }
 
         return null;
+    }
+
+    /// <summary>Why a checkpoint whose files are whole is no place to begin; null if it is one.</summary>
+    private string? Objection(TrainingSnapshot snapshot, long steps)
+    {
+        if (snapshot.StepsDone != steps || !RunSpecRules.AreEqualButForLength(snapshot.Spec, Spec))
+        {
+            return "it is not of the run, or not of the step, that it lies with.";
+        }
+
+        // What a state says of its own hash is only as good as the process that saved it; the link before it is on record elsewhere.
+        return (steps == 0 ? UInt128.Zero : ChainAt(steps - 1)) is { } previous && HashChain.Next(previous, steps, snapshot.Parameters.Values) != snapshot.Chain
+            ? $"its parameters and the entry before it in {RunJournal.ChainName} do not give its hash: one of the two was changed after the step."
+            : null;
     }
 
     /// <summary>Who delivered the partial that a shard counted with.</summary>

@@ -8,6 +8,9 @@ namespace DistTrain.Chaos.Rows;
 /// <summary>Disks that are full or fail, and deaths at system calls (S1 to S3, with the real programs).</summary>
 internal static partial class Disks
 {
+    /// <summary>Longer than between two lines of the run's metrics.</summary>
+    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(3);
+
     /// <summary>S1: full, until there is room again.</summary>
     public static async Task Full(RowContext context)
     {
@@ -33,7 +36,11 @@ internal static partial class Disks
                 RowContext.Expect(newest is not null, "on the full disk no checkpoint loads");
             }
 
+            // Now to the last byte: the logs of the run find no room either.
+            Fill(filler + "-2", leaving: 0);
+            await Task.Delay(LogInterval);
             await cluster.AdvanceAsync(300);
+            File.Delete(filler + "-2");
             File.Delete(filler);
             await cluster.SavedAsync(1, cluster.Events.Count);
             await Oracles.StopAndJudgeAsync(context, cluster, TimeSpan.FromSeconds(2));
@@ -71,18 +78,19 @@ internal static partial class Disks
     /// <summary>S3: killed at random system calls of a run that saves, by the kernel; gone on with each time.</summary>
     public static async Task KilledAtCalls(RowContext context)
     {
-        string[] calls = ["pwrite64", "fsync", "rename", "mkdir", "ftruncate", "unlink"];
+        // With how often the thread that saves makes them in such a run; unlink and rmdir belong to the deletion of old checkpoints.
+        (string Name, int Most)[] calls = [("pwrite64", 80), ("fsync", 40), ("rename", 14), ("mkdir", 8), ("unlink", 24), ("rmdir", 6)];
         const int Times = 18;
         var run = new BaseRun(400);
         var calm = await context.Calm.Of(run);
         for (var i = 0; i < Times; i++)
         {
             var path = Path.Combine(context.Directory, FormattableString.Invariant($"killed-{i}"));
-            var call = calls[i % calls.Length];
-            var when = context.Random.Next(1, call is "pwrite64" or "fsync" ? 40 : 12);
+            var (call, most) = calls[i % calls.Length];
+            var when = context.Random.Next(1, most);
             string[] command = [Programs.DistTrain, "train", "--workers", "0", "--threads", "1", .. run.Arguments, "--checkpoint-every", "40", "--keep-checkpoints", "2", "--json", "--out", path];
             await using (var killed = ChaosProcess.Start(
-                ["strace", "-f", "--seccomp-bpf", "-o", path + ".trace", "-e", $"trace={call}", "-e", $"inject={call}:signal=SIGKILL:when={when}", .. command], "traced", Programs.NoEnvironment))
+                ["strace", "-f", "-o", path + ".trace", "-e", $"trace={call}", "-e", $"inject={call}:signal=SIGKILL:when={when}", .. command], "traced", Programs.NoEnvironment))
             {
                 if (await killed.ExitAsync(Cluster.Patience) != 0)
                 {
@@ -97,14 +105,13 @@ internal static partial class Disks
             RowContext.Expect(metrics.ParametersSha256 == calm.Hash, $"O1: killed at {call} number {when}, the run ends in {metrics.ParametersSha256}");
         }
 
-        context.Notes.Add(string.Join(", ", calls.Select(call => $"{call} {context.FiredCount(call)}")));
+        context.Notes.Add(string.Join(", ", calls.Select(call => $"{call.Name} {context.FiredCount(call.Name)}")));
         context.ExpectFired(Times / 2);
     }
 
     private static async Task FailedSaveAsync(Cluster cluster, int from, RowContext context)
     {
-        var failed = (CheckpointDone)(await cluster.Events.FirstAsync(
-            "a save that fails", happened => happened is CheckpointDone { Path: null }, from, Cluster.Patience)).Event;
+        var failed = (CheckpointDone)(await cluster.SaveFailedAsync(from)).Event;
         context.Fired();
         context.Notes.Add($"step {failed.Step}: {failed.Reason}");
     }
@@ -114,7 +121,8 @@ internal static partial class Disks
 
     private static void Fill(string path, int leaving)
     {
-        var block = new byte[16 * 1024];
+        // Small at the end: to the last page.
+        var block = new byte[4 * 1024];
         using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
         try
         {

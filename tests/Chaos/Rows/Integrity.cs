@@ -64,6 +64,28 @@ internal static class Integrity
         }
     }
 
+    /// <summary>Z1: a flipped bit that nobody audits must not pass the judge: this program itself is tested.</summary>
+    public static async Task JudgeNotices(RowContext context)
+    {
+        var run = await context.Calm.LastingAsync(2);
+        await using var cluster = context.Cluster(run);
+        await cluster.StartCoordinatorAsync("--workers", "2");
+        cluster.StartWorker();
+        cluster.StartFaultyWorker(context.Fired, isDoomed: false, "lies", "bit", "1", "1", (run.Steps / 2).ToString(CultureInfo.InvariantCulture), "1");
+        try
+        {
+            await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(2));
+        }
+        catch (RowFailedException e) when (e.Message.StartsWith("O1", StringComparison.Ordinal))
+        {
+            context.Notes.Add($"as it must: {e.Message}");
+            context.ExpectFired(1);
+            return;
+        }
+
+        throw new RowFailedException("a flipped bit that nobody audits passes");
+    }
+
     private static async Task LieAsync(RowContext context, string kind, double rate, int times, IReadOnlyList<string> options)
     {
         if (options.Count > 0)

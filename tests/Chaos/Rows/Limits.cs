@@ -15,7 +15,7 @@ internal static class Limits
         await cluster.ReachAsync(200);
         var coordinator = cluster.Coordinator.Id.ToString(CultureInfo.InvariantCulture);
         var limit = ProcessUsage.Of(cluster.Coordinator.Id).FileDescriptors + 6;
-        await Tools.RequireAsync("prlimit", "--pid", coordinator, $"--nofile={limit}:{limit}");
+        await Tools.RequireAsync("prlimit", "--pid", coordinator, $"--nofile={limit}:");
         var from = cluster.Events.Count;
         var guests = Enumerable.Range(0, Guests).Select(_ => cluster.StartWorker()).ToArray();
         foreach (var guest in guests)
@@ -27,7 +27,7 @@ internal static class Limits
         await cluster.AdvanceAsync(500);
         RowContext.Expect(cluster.Events.Workers("joined", from).Count < Guests, "O6: all guests got in");
         RowContext.Expect(cluster.Events.Workers("lost", from).Count == 0, "a worker was lost for want of descriptors");
-        await Tools.RequireAsync("prlimit", "--pid", coordinator, "--nofile=4096:4096");
+        await Tools.RequireAsync("prlimit", "--pid", coordinator, "--nofile=4096:");
         foreach (var guest in guests)
         {
             await cluster.WorkerEventAsync("joined", guest.Id, from);
@@ -72,7 +72,7 @@ internal static class Limits
         await using var cluster = context.Cluster(run);
         await cluster.StartCoordinatorAsync("--workers", "3");
         cluster.StartWorker();
-        foreach (var variable in (string[])["DOTNET_EnableAVX512F", "DOTNET_EnableAVX2"])
+        foreach (var variable in (string[])["DOTNET_EnableAVX512", "DOTNET_EnableAVX2"])
         {
             cluster.WorkerEnvironment = new Dictionary<string, string> { [variable] = "0" };
             cluster.StartWorker();

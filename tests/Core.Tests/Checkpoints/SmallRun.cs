@@ -10,7 +10,7 @@ namespace DistTrain.Core.Tests.Checkpoints;
 /// <summary>A run of microseconds, step by step, with 4 shards and 12 steps an epoch, the last of them short.</summary>
 internal sealed unsafe class SmallRun : IDisposable
 {
-    private static readonly Dataset Data = TestData.Dataset(seed: 3, trainCount: 58, testCount: 10, size: 6, classes: 3);
+    public static Dataset Dataset { get; } = TestData.Dataset(seed: 3, trainCount: 58, testCount: 10, size: 6, classes: 3);
 
     private readonly PartialPools _pools;
     private readonly ShardComputation _computation;
@@ -33,7 +33,7 @@ internal sealed unsafe class SmallRun : IDisposable
     public string Hash => ParametersHash.Sha256(State.Parameters.Values);
 
     public static RunSpec Spec(string optimizer = "momentum") =>
-        TestData.Run(TestData.Model(6, [4], 3, new ReluSpec()), Data, optimizer, batchSize: 5, shardCount: 4, steps: 1000);
+        TestData.Run(TestData.Model(6, [4], 3, new ReluSpec()), Dataset, optimizer, batchSize: 5, shardCount: 4, steps: 1000);
 
     /// <summary>The snapshot of such a run after some steps.</summary>
     public static TrainingSnapshot SnapshotAfter(int steps, string optimizer = "momentum")
@@ -62,7 +62,7 @@ internal sealed unsafe class SmallRun : IDisposable
             for (var half = 0; half < 2; half++)
             {
                 var range = new ShardRange(half * spec.ShardCount / 2, (half + 1) * spec.ShardCount / 2);
-                _computation.ComputeGradients(Data.Train, order, batch, spec.ShardCount, range, _partials);
+                _computation.ComputeGradients(Dataset.Train, order, batch, spec.ShardCount, range, _partials);
                 foreach (var partial in _partials)
                 {
                     journal?.Count(step, partial.Node, worker: half + 1);
