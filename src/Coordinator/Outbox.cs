@@ -96,6 +96,11 @@ internal sealed class Outbox
     {
         lock (_gate)
         {
+            if (_isClosed)
+            {
+                return;
+            }
+
             Drop(ItemKind.Lease);
         }
 

@@ -163,6 +163,12 @@ internal sealed class FaultInjector(World world)
                 break;
             case FaultKind.DamagedCheckpoint:
                 DamageNewest();
+                if (Dice.Chance(0.4))
+                {
+                    // Nobody reads a checkpoint before the next start.
+                    PowerCut();
+                }
+
                 break;
             case FaultKind.OperatorPause:
                 coordinator.Control(ControlVerb.Pause);
@@ -210,7 +216,9 @@ internal sealed class FaultInjector(World world)
             var content = (byte[])file.Content.Clone();
             if (Dice.Chance(0.5))
             {
-                content[Dice.Below(content.Length)] ^= (byte)(1 << Dice.Below(8));
+                // Rather in the tensors, which lie at the end of their file.
+                var from = Dice.Chance(0.5) ? 0 : content.Length / 2;
+                content[Dice.Between(from, content.Length - 1)] ^= (byte)(1 << Dice.Below(8));
             }
             else
             {

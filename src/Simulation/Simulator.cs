@@ -2,6 +2,7 @@ namespace DistTrain.Simulation;
 
 /// <summary>How a simulation ended.</summary>
 /// <param name="Seed">Which.</param>
+/// <param name="Mutation">Which safeguard was left out.</param>
 /// <param name="Violation">The rule that was broken; null if none was.</param>
 /// <param name="LastLines">The end of the trace.</param>
 /// <param name="TraceHash">Of the whole trace: equal for equal seeds.</param>
@@ -9,10 +10,10 @@ namespace DistTrain.Simulation;
 /// <param name="VirtualTime">How long it took in the simulated world.</param>
 /// <param name="Events">How much happened.</param>
 public sealed record SimulationResult(
-    ulong Seed, string? Violation, IReadOnlyList<string> LastLines, UInt128 TraceHash, Coverage Coverage, TimeSpan VirtualTime, long Events)
+    ulong Seed, Mutation Mutation, string? Violation, IReadOnlyList<string> LastLines, UInt128 TraceHash, Coverage Coverage, TimeSpan VirtualTime, long Events)
 {
     /// <summary>The command that does the same again.</summary>
-    public string ReplayCommand => FormattableString.Invariant($"disttrain simulate --seed {Seed}");
+    public string ReplayCommand => FormattableString.Invariant($"disttrain simulate --seed {Seed}{(Mutation == Mutation.None ? "" : $" --mutation {Mutation}")}");
 }
 
 /// <summary>
@@ -37,7 +38,14 @@ public static class Simulator
         {
             violation = e.Message;
         }
+#pragma warning disable CA1031 // Whatever the product throws under faults is a finding of this seed.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            violation = $"{e.GetType().Name}: {e.Message}";
+            world.Trace.Add($"VIOLATION {violation}");
+        }
 
-        return new SimulationResult(seed, violation, world.Trace.Last, world.Trace.Hash, world.Coverage, world.Time.Now, world.Time.Events);
+        return new SimulationResult(seed, mutation, violation, world.Trace.Last, world.Trace.Hash, world.Coverage, world.Time.Now, world.Time.Events);
     }
 }

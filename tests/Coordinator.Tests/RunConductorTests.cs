@@ -30,7 +30,7 @@ public sealed class RunConductorTests
         var partial = conductor.State.Pools.Training.Rent();
         (partial.Node, partial.SampleCount) = (new ShardRange(0, 1), 4);
         partial.Gradient.Span.Clear();
-        conductor.Take(new RunInput.PartialArrived(connection, lease.Id, lease.Round, partial, TimeSpan.Zero, IsFinite: true, Fingerprint: 1));
+        conductor.Take(new RunInput.PartialArrived(connection, lease.Id, lease.Round, partial, IsFinite: true, Fingerprint: 1, TimeSpan.Zero));
 
         var waited = TimeSpan.Zero;
         var failure = Assert.Throws<NotEnoughWorkersException>(() =>

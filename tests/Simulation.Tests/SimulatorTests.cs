@@ -6,7 +6,7 @@ namespace DistTrain.Simulation.Tests;
 public sealed class SimulatorTests
 {
     private const int Seeds = 500;
-    private const int SeedsPerMutation = 200;
+    private const int SeedsPerMutation = 300;
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
 
     public static TheoryData<Mutation> Mutations => [.. Enum.GetValues<Mutation>().Where(mutation => mutation != Mutation.None)];
@@ -64,6 +64,6 @@ public sealed class SimulatorTests
         var again = Simulator.Run(found.Seed, mutation);
         Assert.Equal((found.Violation, found.TraceHash), (again.Violation, again.TraceHash));
         Assert.Contains("VIOLATION", found.LastLines[^1], StringComparison.Ordinal);
-        Assert.Equal($"disttrain simulate --seed {found.Seed}", found.ReplayCommand);
+        Assert.Equal($"disttrain simulate --seed {found.Seed} --mutation {mutation}", found.ReplayCommand);
     }
 }

@@ -43,11 +43,11 @@ public sealed partial class SimulateVerb : Verb
         for (var i = 0L; i < count; i++)
         {
             call.Stop.Token.ThrowIfCancellationRequested();
-            var result = Simulator.Run(first + (ulong)i, mutation, values.Get(TraceFlag, false) ? output.WriteLine : null);
+            var result = Simulator.Run(first + (ulong)i, mutation, values.Get(TraceFlag, false) && !json ? output.WriteLine : null);
             coverage.Add(result.Coverage);
             if (result.Violation is not null)
             {
-                output.WriteLine(json ? JsonSerializer.Serialize(FailedLine.Of(result), SimulateJson.Default.FailedLine) : Describe(result, mutation));
+                output.WriteLine(json ? JsonSerializer.Serialize(FailedLine.Of(result), SimulateJson.Default.FailedLine) : Describe(result));
                 return Task.FromResult(ExitCode.Failed);
             }
 
@@ -61,12 +61,9 @@ public sealed partial class SimulateVerb : Verb
         return Task.FromResult(ExitCode.Done);
     }
 
-    private static string Describe(SimulationResult result, Mutation mutation) =>
+    private static string Describe(SimulationResult result) =>
         $"Seed {result.Seed} breaks a rule: {result.Violation}\n\n{string.Join('\n', result.LastLines.TakeLast(LinesShown))}\n\n"
-        + $"Again: {Replay(result, mutation)}";
-
-    private static string Replay(SimulationResult result, Mutation mutation) =>
-        result.ReplayCommand + (mutation == Mutation.None ? "" : $" --mutation {mutation}");
+        + $"Again: {result.ReplayCommand}";
 
     private static string Describe(long count, Coverage coverage)
     {

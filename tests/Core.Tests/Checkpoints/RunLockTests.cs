@@ -40,6 +40,17 @@ public sealed class RunLockTests
         Assert.Empty(_warnings);
     }
 
+    /// <summary>Whoever made the directory died before its name was durable: all that the run saves would go with it.</summary>
+    [Fact]
+    public void Take_DirectoryLeftByADeadProcess_MakesItsNameDurable()
+    {
+        _disk.CreateDirectory("/run");
+
+        using var taken = RunLock.Take(_disk, "/run", Holder, () => 0, _warnings.Add);
+
+        Assert.Equal(1UL, RunLock.Read(_disk.Restart(CrashKind.LosesUnflushed), "/run")!.Value.Incarnation);
+    }
+
     [Theory]
     [InlineData(0, 1)]
     [InlineData(41, 42)]
