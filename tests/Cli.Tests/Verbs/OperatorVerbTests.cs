@@ -53,7 +53,16 @@ public sealed class OperatorVerbTests : IAsyncDisposable
         var status = new StatusReply { Phase = RunPhase.Computing, Step = 7, Steps = 60, Incarnation = 2, CheckpointStep = 5, WorkersNeeded = 2, SlowWorker = 12 };
         status.Workers.Add(new WorkerReport
         {
-            Id = 1, Name = "box/42", Host = "box", ProcessId = 42, State = "idle", Shards = 3, SilentMilliseconds = 120, ComputeMilliseconds = 1.234, NetworkMilliseconds = 0.5, WaitMilliseconds = 20,
+            Id = 1,
+            Name = "box/42",
+            Host = "box",
+            ProcessId = 42,
+            State = "idle",
+            Shards = 3,
+            SilentMilliseconds = 120,
+            ComputeMilliseconds = 1.234,
+            NetworkMilliseconds = 0.5,
+            WaitMilliseconds = 20,
         });
         status.Workers.Add(new WorkerReport { Id = 12, Name = "local-2", Host = "box", ProcessId = 4242, State = "computing", Shards = 13, SilentMilliseconds = 1900 });
 
