@@ -31,6 +31,7 @@ internal static class RowCatalog
         new("N6", "wire of 200 ± 100 ms, stalls 10 s", IsFast: false, Wires.DelayAndStall),
         new("N7", "5 % packet loss", IsFast: false, Links.Lossy),
         new("N8", "flipped bits", IsFast: true, Wires.FlipBits),
+        new("N8b", "flipped bit in the run's description", IsFast: false, Wires.FlipWelcome),
         new("N9", "garbage at the port", IsFast: false, Strangers.Garbage),
         new("N10", "messages lost, repeated, late, overtaken", IsFast: true, Wires.UnreliableMessages),
         new("N11", "50 workers reconnect at once", IsFast: false, Limits.Storm),

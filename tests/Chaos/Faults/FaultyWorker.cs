@@ -47,6 +47,7 @@ internal static class FaultyWorker
         ["dies-of-lease", var step] => options with { Interceptor = new DiesOfLease(null, (ulong)Number(step)) },
         ["dies-of-shard", var shard, var step] => options with { Interceptor = new DiesOfLease((uint)Number(shard), (ulong)Number(step)) },
         ["swallows-leases", var step] => options with { Interceptor = new SwallowsLeases((ulong)Number(step)) },
+        ["flips-welcome"] => options with { Interceptor = new FlipsWelcome() },
         ["unreliable", var seed, var rate, var losses] => options with
         {
             Interceptor = new UnreliableMessages(new Random((int)Number(seed)), Number(rate), (int)Number(losses)),

@@ -74,6 +74,18 @@ internal static class Wires
         RowContext.Expect(context.FiredCount("wire") == Flips, $"O6: {context.FiredCount("wire")} bits were flipped on the wire, {Flips} were planned");
     }
 
+    /// <summary>N8b: a bit flipped in what the run is, of which everything a worker computes follows.</summary>
+    public static async Task FlipWelcome(RowContext context)
+    {
+        var run = await context.Calm.LastingAsync(4);
+        await using var cluster = context.Cluster(run);
+        await cluster.StartCoordinatorAsync("--workers", "2");
+        cluster.StartWorker();
+        cluster.StartFaultyWorker(context.Fired, isDoomed: true, "flips-welcome");
+        await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(3));
+        context.ExpectFired(1);
+    }
+
     /// <summary>N10: partials and leases repeated, delayed, overtaken and lost.</summary>
     public static async Task UnreliableMessages(RowContext context)
     {
