@@ -1,9 +1,9 @@
 using System.Net;
-using LoopbackProxy = DistTrain.Cluster.Tests.LoopbackProxy;
 using DistTrain.Cli.Runs;
 using DistTrain.Transport;
 using DistTrain.Transport.Wire;
 using Google.Protobuf;
+using LoopbackProxy = DistTrain.Cluster.Tests.LoopbackProxy;
 
 namespace DistTrain.Chaos.Rows;
 
@@ -153,7 +153,15 @@ internal static class Wires
         context.Random.NextBytes(gradient);
         var header = new PartialHeader
         {
-            LeaseId = 7, Kind = RoundKind.Training, Version = 11, FirstShard = 4, EndShard = 8, SampleCount = 25, LossSum = 1.5, CorrectCount = 3, LengthBytes = (ulong)gradient.Length,
+            LeaseId = 7,
+            Kind = RoundKind.Training,
+            Version = 11,
+            FirstShard = 4,
+            EndShard = 8,
+            SampleCount = 25,
+            LossSum = 1.5,
+            CorrectCount = 3,
+            LengthBytes = (ulong)gradient.Length,
         };
         header.Checksum = Checksum.Of(header, gradient);
         var received = new byte[gradient.Length];
