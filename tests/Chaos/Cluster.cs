@@ -122,6 +122,16 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
         await ReachAsync(first.Step + steps, mark);
     }
 
+    /// <summary>Waits, step by step, until something holds; at most twenty thousand steps.</summary>
+    public async Task AdvanceUntilAsync(Func<bool> holds)
+    {
+        const int Most = 400;
+        for (var i = 0; i < Most && !holds(); i++)
+        {
+            await AdvanceAsync(50);
+        }
+    }
+
     /// <summary>The first event from a mark on that something happened to a worker.</summary>
     public Task<Seen> WorkerEventAsync(string what, int? processId, int from, TimeSpan? patience = null) => EventAsync(
         $"worker {processId} {what}", happened => happened is WorkerChanged changed && changed.What == what && (processId is null || changed.ProcessId == processId), from, patience);
