@@ -47,7 +47,7 @@ public sealed partial class SimulateVerb : Verb
             coverage.Add(result.Coverage);
             if (result.Violation is not null)
             {
-                output.WriteLine(json ? JsonSerializer.Serialize(FailedLine.Of(result), SimulateJson.Default.FailedLine) : Describe(result, mutation));
+                output.WriteLine(json ? JsonSerializer.Serialize(FailedLine.Of(result, mutation), SimulateJson.Default.FailedLine) : Describe(result, mutation));
                 return Task.FromResult(ExitCode.Failed);
             }
 
@@ -79,8 +79,8 @@ public sealed partial class SimulateVerb : Verb
     /// <summary>A seed that broke a rule, as a line of JSON.</summary>
     internal sealed record FailedLine(string Event, ulong Seed, string Violation, IReadOnlyList<string> Trace, string Replay)
     {
-        public static FailedLine Of(SimulationResult result) =>
-            new("violated", result.Seed, result.Violation!, [.. result.LastLines.TakeLast(LinesShown)], result.ReplayCommand);
+        public static FailedLine Of(SimulationResult result, Mutation mutation) =>
+            new("violated", result.Seed, result.Violation!, [.. result.LastLines.TakeLast(LinesShown)], SimulateVerb.Replay(result, mutation));
     }
 
     /// <summary>All seeds held, as a line of JSON.</summary>
