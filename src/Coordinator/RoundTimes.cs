@@ -10,28 +10,23 @@ internal sealed class RoundTimes(TimeSpan leaseDeadline)
     private const double Smoothing = 0.2;
 
     private readonly TimeSpan[] _usual = new TimeSpan[Enum.GetValues<RoundKind>().Length];
-    private RoundKind? _kind;
+    private RoundKind _kind;
 
     /// <summary>When the current round began.</summary>
     public TimeSpan Since { get; private set; }
 
     /// <summary>A round begins.</summary>
-    public void Begin(TimeSpan now, RoundKind kind)
-    {
-        if (_kind is { } last)
-        {
-            _usual[(int)last] += (now - Since - _usual[(int)last]) * Smoothing;
-        }
+    public void Begin(TimeSpan now, RoundKind kind) => (_kind, Since) = (kind, now);
 
-        (_kind, Since) = (kind, now);
-    }
+    /// <summary>It is over. What comes before the next one, such as a pause or a wait for workers, makes no lease slow.</summary>
+    public void End(TimeSpan now) => _usual[(int)_kind] += (now - Since - _usual[(int)_kind]) * Smoothing;
 
     /// <summary>After this a lease of the current round is late.</summary>
     public TimeSpan LateAfter
     {
         get
         {
-            var rounds = _kind is { } kind ? _usual[(int)kind] * LateAfterRounds : TimeSpan.Zero;
+            var rounds = _usual[(int)_kind] * LateAfterRounds;
             return rounds > leaseDeadline ? rounds : leaseDeadline;
         }
     }

@@ -98,6 +98,13 @@ internal sealed class RunConductor
     /// <summary>Everybody attached.</summary>
     public IEnumerable<WorkerConnection> Connections => _roster.Connections.Values;
 
+    /// <summary>Before the first input: a run that has done all its steps ends here, and needs no workers.</summary>
+    public void Begin()
+    {
+        Apply(SessionEvent.WorkersExpected(_workersToStart));
+        Drain();
+    }
+
     /// <summary>Takes one input and does everything that follows from it.</summary>
     /// <exception cref="TrainingFailedException">The run cannot go on.</exception>
     /// <exception cref="NotEnoughWorkersException">It has waited for workers as long as it may.</exception>
@@ -216,6 +223,7 @@ internal sealed class RunConductor
                 CommitStep(effect.Round.Version);
                 break;
             case EffectKind.CommitEvaluation:
+                _times.End(_clock.Now);
                 State.CommitEvaluation();
                 _stragglers.PauseEnded();
                 _setup.Observer?.EvaluationDone(effect.Round.Version, State);
@@ -232,6 +240,7 @@ internal sealed class RunConductor
 
     private void CommitStep(long step)
     {
+        _times.End(_clock.Now);
         var outcome = State.CommitStep(step);
         _events.Enqueue(outcome);
         if (outcome.Kind == EventKind.StepCommitted)
