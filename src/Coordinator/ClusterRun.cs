@@ -120,13 +120,10 @@ internal sealed class ClusterRun : IRunIntake
         {
             // A busy loop needs no ticks: the channel being full, one is left out.
             using var timer = _time.CreateTimer(_ => _inputs.Writer.TryWrite(RunInput.Tick.Instance), null, _conductor.TickLength, _conductor.TickLength);
-            await foreach (var input in _inputs.Reader.ReadAllAsync())
+            _conductor.Begin();
+            while (!_conductor.HasEnded)
             {
-                _conductor.Take(input);
-                if (_conductor.HasEnded)
-                {
-                    break;
-                }
+                _conductor.Take(await _inputs.Reader.ReadAsync());
             }
         }
 #pragma warning disable CA1031 // Whatever it is, the workers are told and the caller of Completion gets it.

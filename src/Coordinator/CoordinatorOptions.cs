@@ -40,7 +40,7 @@ public sealed record CoordinatorOptions
     /// <summary>How often workers send a sign of life; below half of <see cref="DeadTime"/>, default 0.5 s.</summary>
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(0.5);
 
-    /// <summary>A lease is late after this, or after four times the usual time of a round if that is longer; default 50 ms. An idle worker gets it too.</summary>
+    /// <summary>A lease is late after this, or after four times what leases usually take if that is longer; default 50 ms. An idle worker gets it too.</summary>
     public TimeSpan LeaseDeadline { get; init; } = TimeSpan.FromMilliseconds(50);
 
     /// <summary>A worker that has not delivered a lease after this is dropped, however alive it looks; default 10 min.</summary>

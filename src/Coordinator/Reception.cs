@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using DistTrain.Core.Formats;
 using DistTrain.Core.Training;
+using DistTrain.Transport;
 using DistTrain.Transport.Wire;
 
 namespace DistTrain.Coordinator;
@@ -27,17 +28,16 @@ internal sealed class Reception(RunSpec spec, CoordinatorOptions options, ulong 
         var info = new WorkerInfo(
             Interlocked.Increment(ref _lastWorker), hello.Host, (int)hello.ProcessId, (int)hello.Threads, (int)hello.VectorBits, hello.BuildVersion, peer, HelloRules.NameOf(hello));
         var connection = new WorkerConnection(info);
-        connection.Outbox.Send(new CoordinatorMessage
+        var welcome = new Welcome
         {
-            Welcome = new Welcome
-            {
-                WorkerId = (uint)info.Id,
-                Incarnation = incarnation,
-                RunSpecJson = _specJson,
-                HeartbeatIntervalMilliseconds = (uint)options.HeartbeatInterval.TotalMilliseconds,
-                DeadTimeMilliseconds = (uint)options.DeadTime.TotalMilliseconds,
-            },
-        });
+            WorkerId = (uint)info.Id,
+            Incarnation = incarnation,
+            RunSpecJson = _specJson,
+            HeartbeatIntervalMilliseconds = (uint)options.HeartbeatInterval.TotalMilliseconds,
+            DeadTimeMilliseconds = (uint)options.DeadTime.TotalMilliseconds,
+        };
+        welcome.Checksum = Checksum.Of(welcome);
+        connection.Outbox.Send(new CoordinatorMessage { Welcome = welcome });
         _attached[info.Id] = connection;
         return connection;
     }

@@ -98,6 +98,13 @@ internal sealed class RunConductor
     /// <summary>Everybody attached.</summary>
     public IEnumerable<WorkerConnection> Connections => _roster.Connections.Values;
 
+    /// <summary>Before the first input: a run that has done all its steps ends here, and needs no workers.</summary>
+    public void Begin()
+    {
+        Apply(SessionEvent.WorkersExpected(_workersToStart));
+        Drain();
+    }
+
     /// <summary>Takes one input and does everything that follows from it.</summary>
     /// <exception cref="TrainingFailedException">The run cannot go on.</exception>
     /// <exception cref="NotEnoughWorkersException">It has waited for workers as long as it may.</exception>
@@ -332,6 +339,11 @@ internal sealed class RunConductor
         _arriving = (arrived.LeaseId, arrived.Partial);
         _stragglers.Arrived(connection.Info.Id, arrived.LeaseId, arrived.ComputeTime);
         _roster.Delivered(connection);
+        if (connection.Lease is { } lease && lease.Id == arrived.LeaseId)
+        {
+            _times.Delivered(lease.Round.Kind, connection.Deadlines!.SinceGranted(_clock.Now));
+        }
+
         Apply(SessionEvent.PartialArrived(
             connection.Info.Id, arrived.Round, arrived.Partial.Node, arrived.LeaseId, arrived.IsFinite, arrived.Fingerprint));
     }

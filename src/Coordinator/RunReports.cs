@@ -11,7 +11,7 @@ internal sealed class RunReports(
     ConductorSetup setup, TrainingSession session, IReadOnlyDictionary<int, WorkerConnection> connections, Stragglers stragglers)
 {
     /// <summary>Whether rounds cannot begin for want of workers.</summary>
-    public bool IsShortOfWorkers => session.Phase != SessionPhase.Paused && (!session.Workers.Any() || session.Phase == SessionPhase.WaitingForWorkers);
+    public bool IsShortOfWorkers => session.Phase == SessionPhase.WaitingForWorkers || (session.Phase == SessionPhase.Computing && !session.Workers.Any());
 
     /// <summary>(5.5) Whom the run waits for, and since when.</summary>
     /// <param name="roundTook">Since the current round began.</param>
@@ -20,6 +20,11 @@ internal sealed class RunReports(
         if (session.Phase == SessionPhase.Paused)
         {
             return $"Paused after step {session.StepsDone}; 'disttrain resume' goes on.";
+        }
+
+        if (session.Phase == SessionPhase.Saving)
+        {
+            return $"The run waits for the disk: its last checkpoint, after step {session.StepsDone}, is being written.";
         }
 
         if (IsShortOfWorkers)
@@ -31,7 +36,7 @@ internal sealed class RunReports(
         }
 
         return session.NeedsAnotherOpinion
-            ? $"{session.Round.Kind} {session.Round.Version} waits for another worker, to compute what those here may not decide alone."
+            ? $"{session.Round.Kind} {session.Round.Version} waits for another worker, to compute what those here may not decide alone"
             : $"{session.Round.Kind} {session.Round.Version} has taken {roundTook.TotalSeconds:0} s; it waits for {Names(session.Awaited)}.";
     }
 
@@ -40,7 +45,7 @@ internal sealed class RunReports(
     /// <param name="roundTook">Since the current round began.</param>
     public RunStatus Status(TimeSpan now, TimeSpan roundTook)
     {
-        var isHeldUp = session.Phase is SessionPhase.WaitingForWorkers or SessionPhase.Paused || session.NeedsAnotherOpinion || !session.Workers.Any();
+        var isHeldUp = session.Phase is SessionPhase.WaitingForWorkers or SessionPhase.Paused or SessionPhase.Saving || session.NeedsAnotherOpinion || !session.Workers.Any();
         return new RunStatus(
             session.Phase,
             session.StepsDone,

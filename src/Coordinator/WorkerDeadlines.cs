@@ -18,6 +18,9 @@ internal sealed class WorkerDeadlines(CoordinatorOptions options, TimeSpan now)
     /// <summary>Whether the lease granted last is late.</summary>
     public bool IsLate { get; private set; }
 
+    /// <summary>How long ago its last lease was granted.</summary>
+    public TimeSpan SinceGranted(TimeSpan now) => now - _leasedAt;
+
     /// <summary>How long there was no sign of life.</summary>
     public TimeSpan Silent(TimeSpan now) => now - _lastHeard;
 

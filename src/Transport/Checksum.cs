@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
+using System.Text;
 using DistTrain.Core.Training;
 using DistTrain.Transport.Wire;
 using Google.Protobuf;
@@ -18,6 +19,21 @@ public static class Checksum
         Span<byte> hash = stackalloc byte[SizeBytes];
         XxHash128.Hash(data, hash);
         return ByteString.CopyFrom(hash);
+    }
+
+    /// <summary>Over a welcome: <see cref="Welcome.Checksum"/>.</summary>
+    public static ByteString Of(Welcome welcome)
+    {
+        var hash = new XxHash128();
+        Span<byte> field = stackalloc byte[sizeof(long)];
+        foreach (var value in (ReadOnlySpan<ulong>)[welcome.WorkerId, welcome.Incarnation, welcome.HeartbeatIntervalMilliseconds, welcome.DeadTimeMilliseconds])
+        {
+            BinaryPrimitives.WriteUInt64LittleEndian(field, value);
+            hash.Append(field);
+        }
+
+        hash.Append(Encoding.UTF8.GetBytes(welcome.RunSpecJson));
+        return ByteString.CopyFrom(hash.GetCurrentHash());
     }
 
     /// <summary>Over what a partial says, whoever computed it for whichever lease: its sums and counts, and its gradient.</summary>

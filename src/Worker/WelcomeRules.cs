@@ -1,6 +1,7 @@
 using DistTrain.Core;
 using DistTrain.Core.Formats;
 using DistTrain.Core.Training;
+using DistTrain.Transport;
 using DistTrain.Transport.Wire;
 
 namespace DistTrain.Worker;
@@ -27,6 +28,11 @@ internal static class WelcomeRules
                 return Ended(answer.RunEnded);
             default:
                 return new AttachmentEnd(null, $"the coordinator's first message was {answer.KindCase}", false);
+        }
+
+        if (!Checksum.Of(answer.Welcome).Equals(answer.Welcome.Checksum))
+        {
+            return new AttachmentEnd(null, "the coordinator's welcome came damaged", false);
         }
 
         try

@@ -27,7 +27,7 @@ internal sealed class WorkerSlot : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly string _name;
     private readonly string _path;
-    private readonly StreamWriter _log;
+    private readonly LineFile _log;
     private readonly Queue<string> _lastLines = new();
     private readonly RestartRules _restarts;
     private readonly CancellationTokenSource _ending = new();
@@ -46,7 +46,7 @@ internal sealed class WorkerSlot : IAsyncDisposable
         (_setup, _time) = (setup, setup.Surroundings.Time);
         _name = FormattableString.Invariant($"local-{number}");
         _path = setup.Context.Run.Directory.WorkerLogPath(number);
-        _log = new StreamWriter(_path, append: true) { AutoFlush = true, NewLine = "\n" };
+        _log = new LineFile(_path, setup.Context.Run.Log.Warning);
 #pragma warning disable CA5394 // Spreading restarts needs no secrecy.
         _restarts = new RestartRules(Random.Shared.NextDouble);
 #pragma warning restore CA5394
@@ -129,7 +129,7 @@ internal sealed class WorkerSlot : IAsyncDisposable
     {
         await _ending.CancelAsync().ConfigureAwait(false);
         await _serving.ConfigureAwait(false);
-        await _log.DisposeAsync().ConfigureAwait(false);
+        _log.Dispose();
         _ending.Dispose();
     }
 
@@ -257,7 +257,7 @@ internal sealed class WorkerSlot : IAsyncDisposable
     {
         lock (_log)
         {
-            _log.WriteLine(line);
+            _log.Write(line);
             _lastLines.Enqueue(line);
             if (_lastLines.Count > LinesKept)
             {

@@ -27,6 +27,12 @@ public sealed class OpenRun : IDisposable
     /// <exception cref="InvalidInputException">Another process holds it, or it cannot be written to.</exception>
     public static OpenRun Open(RunDirectory directory, IRunView view, int keepCheckpoints, Surroundings surroundings)
     {
+        var checkpoints = Path.Combine(directory.FullPath, RunJournal.CheckpointsName);
+        if (File.Exists(checkpoints))
+        {
+            throw new InvalidInputException($"{checkpoints} is a file, where the run's checkpoints belong. Nothing was changed; move it away, and put the directory back if there was one.");
+        }
+
         var log = RunLog.Open(directory.LogPath, view.Warn);
         try
         {

@@ -20,7 +20,7 @@ public sealed record RunOrigin(string? Path, bool GoesOn = false, string? Checkp
     /// <exception cref="InvalidInputException">They name nothing that a run can begin in or go on from.</exception>
     public static RunOrigin From(SettingValues values, Surroundings surroundings)
     {
-        var path = values.FindText(CommonOptions.Out) is { } text ? surroundings.Resolve(text) : null;
+        var path = values.FindText(CommonOptions.Out) is { } text ? Resolve(text, surroundings) : null;
         var resume = values.FindText(CommonOptions.Resume);
         if (resume is null)
         {
@@ -34,7 +34,7 @@ public sealed record RunOrigin(string? Path, bool GoesOn = false, string? Checkp
                 : Holds(path) ? new RunOrigin(path, GoesOn: true) : New(path);
         }
 
-        var from = surroundings.Resolve(resume);
+        var from = Resolve(resume, surroundings);
         if (IsCheckpoint(from))
         {
             var run = System.IO.Path.GetDirectoryName(System.IO.Path.GetDirectoryName(from)) is { } above && RunDirectory.HoldsRun(above) ? above : null;
@@ -50,6 +50,9 @@ public sealed record RunOrigin(string? Path, bool GoesOn = false, string? Checkp
 
         return path is null || path == from ? new RunOrigin(from, GoesOn: true) : New(path) with { Source = from };
     }
+
+    /// <summary>A shell completes a directory's name with a slash; it is the same directory.</summary>
+    private static string Resolve(string path, Surroundings surroundings) => System.IO.Path.TrimEndingDirectorySeparator(surroundings.Resolve(path));
 
     private static bool IsCheckpoint(string path) =>
         Directory.Exists(path) && (CheckpointStore.IsCheckpointName(System.IO.Path.GetFileName(path)) || File.Exists(System.IO.Path.Combine(path, CheckpointStore.ManifestName)));

@@ -16,7 +16,7 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     private readonly IRunView _view;
     private readonly Surroundings _surroundings;
     private readonly ThroughputMeter _meter;
-    private readonly StreamWriter _metrics;
+    private readonly LineFile _metrics;
     private readonly int _workers;
     private readonly int? _threads;
     private readonly long? _resumedFrom;
@@ -41,7 +41,7 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
         _resumedFrom = resumedFrom;
         _stepsDone = resumedFrom ?? 0;
         _meter = new ThroughputMeter(surroundings.Time, spec.TotalSteps, _stepsDone);
-        _metrics = new StreamWriter(directory.MetricsPath, append: true) { AutoFlush = true, NewLine = "\n" };
+        _metrics = new LineFile(directory.MetricsPath, view.Warn);
     }
 
     /// <summary>Whether <see cref="Start"/> was called.</summary>
@@ -110,7 +110,7 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     {
         lock (_gate)
         {
-            _metrics.WriteLine(new Failed(reason, exitCode).ToJson());
+            _metrics.Write(new Failed(reason, exitCode).ToJson());
         }
     }
 
@@ -164,7 +164,7 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
         {
             if (toMetrics)
             {
-                _metrics.WriteLine(happened.ToJson());
+                _metrics.Write(happened.ToJson());
             }
 
             _view.Show(happened);

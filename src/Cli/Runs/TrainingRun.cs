@@ -46,6 +46,7 @@ public sealed class TrainingRun : IDisposable
     {
         // Read before anything is done, so that a wrong value costs nothing.
         call.Values.Get(CommonOptions.CheckpointEvery, CheckpointRule.Default);
+        call.Values.Get(CommonOptions.KeepCheckpoints, CommonOptions.DefaultKeepCheckpoints);
         using var run = new TrainingRun(call);
         return await run.RunAsync(workers, threads, train).ConfigureAwait(false);
     }
@@ -138,18 +139,22 @@ public sealed class TrainingRun : IDisposable
             _run = Open(RunDirectory.Open(_origin.Path!));
             _checkpoint = _run.FindCheckpoint(_origin.Checkpoint);
             // A run that ended before it could say what it is begins as the options say.
-            return File.Exists(_run.Directory.RunPath) ? values.Over(ConfigFile.Read(_run.Directory.RunPath)) : values;
+            return File.Exists(_run.Directory.RunPath) ? values.Over(ConfigFile.Read(_run.Directory.RunPath))
+                : _checkpoint is null ? values
+                : OverCheckpoint(values, _checkpoint);
         }
 
         if (_origin.NeedsCheckpoint)
         {
             _checkpoint = LoadFromElsewhere();
-            var json = Encoding.UTF8.GetBytes(SpecJson.Write(_checkpoint.Snapshot.Spec));
-            return values.Over(ConfigFile.Parse(json, _checkpoint.Path));
+            return OverCheckpoint(values, _checkpoint);
         }
 
         return values;
     }
+
+    private static SettingValues OverCheckpoint(SettingValues values, LoadedCheckpoint checkpoint) =>
+        values.Over(ConfigFile.Parse(Encoding.UTF8.GetBytes(SpecJson.Write(checkpoint.Snapshot.Spec)), checkpoint.Path));
 
     private LoadedCheckpoint LoadFromElsewhere()
     {

@@ -6,6 +6,15 @@ public sealed class OtherVerbTests : IDisposable
 
     public void Dispose() => _command.Dispose();
 
+    /// <summary>The command that it prints must show the same again.</summary>
+    [Fact]
+    public async Task Simulate_WithoutASafeguardAsJson_NamesItInTheReplay()
+    {
+        Assert.Equal(1, await _command.RunAsync("simulate", "--json", "--seeds", "100", "--mutation", "UnorderedSums"));
+
+        Assert.EndsWith("--mutation UnorderedSums", _command.Last.GetProperty("replay").GetString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task GradCheck_OfARightModel_PassesAndCounts()
     {

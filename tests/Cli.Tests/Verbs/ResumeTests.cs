@@ -47,9 +47,21 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal(calm, Hash());
     }
 
+    /// <summary>There is nothing left to compute, so nobody is waited for.</summary>
+    [Fact]
+    public async Task Resume_AfterTheEndByACoordinator_NeedsNoWorkers()
+    {
+        var calm = await CalmAsync("4");
+
+        Assert.Equal(0, await _command.RunAsync("coordinator", "--listen", "127.0.0.1:0", "--json", "--resume", "auto", "--out", "calm", "--start-timeout", "5"));
+
+        Assert.Equal(calm, Hash());
+    }
+
     [Theory]
     [InlineData("source")]
     [InlineData("source/checkpoints/step-000000000003")]
+    [InlineData("source/checkpoints/step-000000000003/")]
     public async Task Resume_FromAnotherRunOrItsCheckpoint_BeginsANewOneThere(string from)
     {
         var calm = await CalmAsync("6");
@@ -60,6 +72,22 @@ public sealed class ResumeTests : IDisposable
 
         Assert.Equal(calm, Hash());
         Assert.Equal(before, Snapshot("source"));
+    }
+
+    /// <summary>A shell completes the name of a directory with a slash.</summary>
+    [Theory]
+    [InlineData("run/", "run")]
+    [InlineData("run", "run/")]
+    [InlineData("run/checkpoints/step-000000000003/", null)]
+    public async Task Resume_NamedWithASlash_IsTheSameDirectory(string from, string? to)
+    {
+        var calm = await CalmAsync("6");
+        Assert.Equal(0, await TrainAsync("--steps", "3", "--out", "run"));
+
+        Assert.Equal(0, await _command.RunAsync(["train", "--json", "--steps", "6", "--resume", from, .. to is null ? Array.Empty<string>() : ["--out", to]]));
+
+        Assert.Equal(calm, Hash());
+        Assert.Equal(3, _command.Last.GetProperty("resumedFrom").GetInt64());
     }
 
     [Fact]
@@ -169,6 +197,48 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal(calm, Hash());
     }
 
+    [Fact]
+    public async Task Resume_WithoutItsRunFile_GoesOnWithTheCheckpointsRun()
+    {
+        var calm = await CalmAsync("6");
+        Assert.Equal(0, await TrainAsync("--steps", "3", "--out", "run"));
+        File.Delete(_command.File("run/run.json"));
+
+        Assert.Equal(0, await _command.RunAsync("train", "--json", "--resume", "auto", "--out", "run", "--steps", "6"));
+
+        Assert.Equal(calm, Hash());
+    }
+
+    [Fact]
+    public async Task Resume_CheckpointsIsAFile_IsRefusedAndChangesNothing()
+    {
+        Assert.Equal(0, await TrainAsync("--steps", "2", "--out", "run"));
+        Directory.Delete(_command.File("run/checkpoints"), recursive: true);
+        _command.Write("run/checkpoints", "");
+        var before = await File.ReadAllBytesAsync(_command.File("run/chain.bin"), TestContext.Current.CancellationToken);
+
+        Assert.Equal(2, await _command.RunAsync("train", "--json", "--resume", "auto", "--out", "run", "--steps", "6"));
+
+        Assert.Contains("checkpoints is a file", _command.Error, StringComparison.Ordinal);
+        Assert.Equal(before, await File.ReadAllBytesAsync(_command.File("run/chain.bin"), TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task Train_DiskFullForItsLines_GoesOnAndSaysSoOnce()
+    {
+        const string Full = "/dev/full";
+        Assert.SkipUnless(File.Exists(Full), $"there is no {Full}");
+        var calm = await CalmAsync("6");
+        Assert.Equal(0, await TrainAsync("--steps", "3", "--out", "run"));
+        File.Delete(_command.File("run/metrics.jsonl"));
+        File.CreateSymbolicLink(_command.File("run/metrics.jsonl"), Full);
+
+        Assert.Equal(0, await _command.RunAsync("train", "--json", "--resume", "auto", "--out", "run", "--steps", "6", "--checkpoint-every", "1"));
+
+        Assert.Equal(calm, Hash());
+        Assert.Single(_command.Error.Split('\n'), line => line.Contains("metrics.jsonl", StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("auto")]
     [InlineData("nowhere")]
@@ -202,6 +272,14 @@ public sealed class ResumeTests : IDisposable
     {
         Assert.Equal(2, await TrainAsync("--out", "run", "--checkpoint-every", rule));
         Assert.Contains("--checkpoint-every", _command.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_command.File("run")));
+    }
+
+    [Fact]
+    public async Task KeepCheckpoints_None_IsRefusedBeforeAnythingIsMade()
+    {
+        Assert.Equal(2, await TrainAsync("--out", "run", "--keep-checkpoints", "0"));
+        Assert.Contains("--keep-checkpoints", _command.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(_command.File("run")));
     }
 
