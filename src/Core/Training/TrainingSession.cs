@@ -174,6 +174,7 @@ public sealed class TrainingSession
             else
             {
                 Assign();
+                SaveIfNobodyComputes();
             }
         }
         else if (Phase is SessionPhase.WaitingForWorkers or SessionPhase.Paused)
@@ -476,6 +477,15 @@ public sealed class TrainingSession
         {
             _saveIsDue = false;
             Save();
+        }
+    }
+
+    /// <summary>A round that waits for workers may wait for long, and its parameters are still those of the step before: whoever wants them saved need not wait too.</summary>
+    private void SaveIfNobodyComputes()
+    {
+        if (_saveIsDue && Phase == SessionPhase.Computing && !_members.Exists(member => member.Piece is not null))
+        {
+            SaveIfDue();
         }
     }
 

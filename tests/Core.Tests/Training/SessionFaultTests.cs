@@ -267,6 +267,24 @@ public sealed class SessionFaultTests
         Assert.Equal(3, evicted.Worker);
     }
 
+    /// <summary>A round without workers may last as long as they stay away, and the run may end for want of them.</summary>
+    [Fact]
+    public void Save_AskedWhileTheRoundHasNoWorkers_IsDoneAtOnce()
+    {
+        var session = Session(workers: 1, new SessionOptions(Saves: true));
+        session.Apply(Partial(1, 0, 8, lease: 1));
+        session.Apply(SessionEvent.StepCommitted());
+        session.Apply(SessionEvent.SaveAsked());
+
+        var effects = session.Apply(SessionEvent.WorkerLost(1)).ToList();
+
+        Assert.Equal([EffectKind.SaveCheckpoint], Kinds(effects));
+        Assert.Equal(SessionPhase.Computing, session.Phase);
+        session.Apply(SessionEvent.CheckpointSaved(1));
+        Assert.Equal(1, session.SavedAt);
+        Assert.Empty(session.Apply(SessionEvent.SaveAsked()));
+    }
+
     [Fact]
     public void Save_OneInFlight_TheNextWaitsForIt()
     {
