@@ -2,10 +2,11 @@ namespace DistTrain.Core.Training;
 
 /// <summary>One worker's partial of a node, as far as the rules need it.</summary>
 /// <param name="Worker">By whom.</param>
+/// <param name="Name">The worker's name: who comes again under another id is nobody else, and confirms nothing.</param>
 /// <param name="LeaseId">For which lease.</param>
 /// <param name="IsFinite">Whether everything in it is finite.</param>
 /// <param name="Fingerprint">Stands for its bits.</param>
-internal readonly record struct Opinion(int Worker, long LeaseId, bool IsFinite, UInt128 Fingerprint);
+internal readonly record struct Opinion(int Worker, string Name, long LeaseId, bool IsFinite, UInt128 Fingerprint);
 
 /// <summary>What opinions on a node amount to.</summary>
 internal enum Agreement
@@ -57,5 +58,5 @@ internal static class OpinionRules
 
     /// <summary>Payloads of NaN are outside the promise of equal bits, so two that are not finite agree.</summary>
     private static bool Agree(Opinion first, Opinion second, bool isAudited) =>
-        (!isAudited || first.Worker != second.Worker) && !Differs(first, second);
+        (!isAudited || first.Name != second.Name) && !Differs(first, second);
 }

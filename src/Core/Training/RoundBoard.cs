@@ -68,7 +68,7 @@ internal sealed class BoardNode(ShardRange range, bool isAudited)
     /// <summary>Whether more must work on it than do.</summary>
     public bool IsShort => !IsSettled && Workers < (IsAudited && Opinions.Count == 0 ? 2 : 1);
 
-    public bool HasOpinionOf(int worker) => Opinions.Exists(opinion => opinion.Worker == worker);
+    public bool HasOpinionOf(string name) => Opinions.Exists(opinion => opinion.Name == name);
 }
 
 /// <summary>
@@ -155,7 +155,7 @@ internal sealed class RoundBoard
         var range = new ShardRange(suitable[0].Range.Start, suitable[^1].Range.End);
         foreach (var node in suitable)
         {
-            node.RepeatLease = node.HasOpinionOf(member.Id) ? leaseId : node.RepeatLease;
+            node.RepeatLease = node.HasOpinionOf(member.Name) ? leaseId : node.RepeatLease;
         }
 
         member.Piece = piece;
@@ -227,7 +227,7 @@ internal sealed class RoundBoard
     /// </summary>
     private static bool Suits(BoardNode node, Member member, List<Member> members) =>
         node.IsShort
-        && (!node.HasOpinionOf(member.Id) || (!node.IsAudited && members.TrueForAll(other => node.HasOpinionOf(other.Id))));
+        && (!node.HasOpinionOf(member.Name) || (!node.IsAudited && members.TrueForAll(other => node.HasOpinionOf(other.Name))));
 
     private void Change(BoardNode node, int workers)
     {

@@ -105,7 +105,7 @@ public sealed class TrainingSession
         switch (occurred.Kind)
         {
             case EventKind.WorkerJoined:
-                Join(occurred.Worker, occurred.Name ?? FormattableString.Invariant($"worker {occurred.Worker}"));
+                Join(occurred.Worker, occurred.Name ?? Unnamed(occurred.Worker));
                 break;
             case EventKind.WorkerLost:
                 Lose(occurred.Worker, occurred.IsCrash);
@@ -174,6 +174,7 @@ public sealed class TrainingSession
             else
             {
                 Assign();
+                SaveIfNobodyComputes();
             }
         }
         else if (Phase is SessionPhase.WaitingForWorkers or SessionPhase.Paused)
@@ -266,7 +267,7 @@ public sealed class TrainingSession
             return;
         }
 
-        _board.Hear(node, new Opinion(worker, leaseId, arrived.IsFinite, arrived.Fingerprint));
+        _board.Hear(node, new Opinion(worker, NameOf(worker), leaseId, arrived.IsFinite, arrived.Fingerprint));
         var (agreement, chosen) = OpinionRules.Judge(node.Opinions, node.IsAudited);
         switch (agreement)
         {
@@ -292,7 +293,7 @@ public sealed class TrainingSession
             return PartialVerdict.Malformed;
         }
 
-        if (node.IsSettled || (node.HasOpinionOf(arrived.Worker) && node.RepeatLease != arrived.LeaseId))
+        if (node.IsSettled || (node.HasOpinionOf(NameOf(arrived.Worker)) && node.RepeatLease != arrived.LeaseId))
         {
             return PartialVerdict.Duplicate;
         }
@@ -337,7 +338,7 @@ public sealed class TrainingSession
     /// <summary>The only worker left is not sent away for what it has put right itself.</summary>
     private void Condemn(Opinion wrong, Opinion believed, BoardNode node)
     {
-        if (wrong.Worker == believed.Worker || _members.Find(member => member.Id == wrong.Worker) is not { } member)
+        if (wrong.Name == believed.Name || _members.Find(member => member.Name == wrong.Name) is not { } member)
         {
             return;
         }
@@ -345,7 +346,7 @@ public sealed class TrainingSession
         var what = wrong.IsFinite ? "bits that two others disprove" : "NaN or infinity, which another worker's computation disproves";
         _effects.Add(new SessionEffect(
             wrong.IsFinite ? EffectKind.Evict : EffectKind.Quarantine,
-            wrong.Worker,
+            member.Id,
             Round: _round,
             Node: node.Range,
             Reason: $"for shards {node.Range} of {Name(_round)} it sent {what}"));
@@ -479,6 +480,15 @@ public sealed class TrainingSession
         }
     }
 
+    /// <summary>A round that waits for workers may wait for long, and its parameters are still those of the step before: whoever wants them saved need not wait too.</summary>
+    private void SaveIfNobodyComputes()
+    {
+        if (_saveIsDue && Phase == SessionPhase.Computing && !_members.Exists(member => member.Piece is not null))
+        {
+            SaveIfDue();
+        }
+    }
+
     private void Save()
     {
         if (StepsDone != SavedAt)
@@ -546,6 +556,10 @@ public sealed class TrainingSession
         Phase = SessionPhase.Ended;
         _effects.Add(new SessionEffect(how, Round: _round));
     }
+
+    private string NameOf(int worker) => _members.Find(member => member.Id == worker)?.Name ?? Unnamed(worker);
+
+    private static string Unnamed(int worker) => FormattableString.Invariant($"worker {worker}");
 
     private static string Name(Round round) =>
         round.Kind == RoundKind.Training ? FormattableString.Invariant($"Step {round.Version}") : FormattableString.Invariant($"The evaluation after step {round.Version}");

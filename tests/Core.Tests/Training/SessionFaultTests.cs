@@ -257,6 +257,49 @@ public sealed class SessionFaultTests
         Assert.Equal(2, session.SavedAt);
     }
 
+    /// <summary>A machine that computes wrongly does so again: come back under another id, it is no second witness of its own bits.</summary>
+    [Fact]
+    public void Audit_LiarComesAgainUnderAnotherId_DoesNotArbitrate()
+    {
+        var session = new TrainingSession(SessionSimulation.Spec(8, steps: 5, trainCount: 1000), new SessionOptions(WorkersToStart: 2, AuditShare: 1));
+        session.Apply(SessionEvent.WorkerJoined(1, "liar"));
+        var leases = session.Apply(SessionEvent.WorkerJoined(2, "honest")).Where(effect => effect.Kind == EffectKind.Lease).Select(effect => effect.Lease).ToList();
+        var node = leases.Single(lease => lease.Worker == 1).Range;
+        session.Apply(Partial(1, node.Start, node.End, leases.Single(lease => lease.Worker == 1).Id, fingerprint: 666));
+        var other = leases.Single(lease => lease.Worker == 2).Range;
+        var next = session.Apply(Partial(2, other.Start, other.End, leases.Single(lease => lease.Worker == 2).Id, fingerprint: 2)).Single(effect => effect.Kind == EffectKind.Lease).Lease;
+        Assert.Equal(node, next.Range);
+        session.Apply(Partial(2, node.Start, node.End, next.Id, fingerprint: 1));
+        session.Apply(SessionEvent.WorkerLost(1, isCrash: true));
+
+        var effects = session.Apply(SessionEvent.WorkerJoined(3, "liar")).Where(effect => effect.Kind == EffectKind.Lease).ToList();
+
+        Assert.DoesNotContain(effects, effect => effect.Lease.Range.Contains(node));
+        Assert.DoesNotContain(EffectKind.Evict, Kinds(session.Apply(Partial(3, node.Start, node.End, 99, fingerprint: 666))));
+        var third = session.Apply(SessionEvent.WorkerJoined(4, "third")).Single(effect => effect.Kind == EffectKind.Lease).Lease;
+        Assert.True(third.Range.Contains(node));
+        var evicted = Assert.Single(session.Apply(Partial(4, node.Start, node.End, third.Id, fingerprint: 1)).ToList(), effect => effect.Kind == EffectKind.Evict);
+        Assert.Equal(3, evicted.Worker);
+    }
+
+    /// <summary>A round without workers may last as long as they stay away, and the run may end for want of them.</summary>
+    [Fact]
+    public void Save_AskedWhileTheRoundHasNoWorkers_IsDoneAtOnce()
+    {
+        var session = Session(workers: 1, new SessionOptions(Saves: true));
+        session.Apply(Partial(1, 0, 8, lease: 1));
+        session.Apply(SessionEvent.StepCommitted());
+        session.Apply(SessionEvent.SaveAsked());
+
+        var effects = session.Apply(SessionEvent.WorkerLost(1)).ToList();
+
+        Assert.Equal([EffectKind.SaveCheckpoint], Kinds(effects));
+        Assert.Equal(SessionPhase.Computing, session.Phase);
+        session.Apply(SessionEvent.CheckpointSaved(1));
+        Assert.Equal(1, session.SavedAt);
+        Assert.Empty(session.Apply(SessionEvent.SaveAsked()));
+    }
+
     [Fact]
     public void Save_OneInFlight_TheNextWaitsForIt()
     {
