@@ -1,3 +1,5 @@
+using DistTrain.Cli.Runs;
+
 namespace DistTrain.Chaos;
 
 /// <summary>What happens to the workers of a run.</summary>
@@ -29,6 +31,7 @@ internal sealed class Schedule
     private const int MostWorkers = 6;
     private static readonly TimeSpan ReissueBound = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan HangBound = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan Reattaching = TimeSpan.FromSeconds(5);
 
     private readonly RowContext _context;
     private readonly Cluster _cluster;
@@ -66,6 +69,7 @@ internal sealed class Schedule
         }
 
         await Task.WhenAll(schedule._waking);
+        await schedule.DismissWhoMissedTheEndAsync();
         await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(10));
         schedule.Measure();
         context.ExpectFired(faults.Count);
@@ -133,6 +137,22 @@ internal sealed class Schedule
             }
 
             _stopped.Remove(victim);
+        }
+    }
+
+    /// <summary>
+    /// Who slept, or was looking for its coordinator again, when the run ended has not heard of it, and rightly goes on looking for minutes: it is
+    /// not waited for.
+    /// </summary>
+    private async Task DismissWhoMissedTheEndAsync()
+    {
+        var completed = await _cluster.Events.FirstAsync("the end of the run", happened => happened is Completed, 0, TimeSpan.FromMinutes(2));
+        foreach (var (worker, at, lasts, isKill) in _hit)
+        {
+            if (!isKill && !worker.Exited.IsCompleted && at + lasts + Reattaching > completed.At)
+            {
+                worker.Kill();
+            }
         }
     }
 
