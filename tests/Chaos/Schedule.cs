@@ -36,6 +36,7 @@ internal sealed class Schedule
     private readonly RowContext _context;
     private readonly Cluster _cluster;
     private readonly List<ChaosProcess> _stopped = [];
+    private readonly HashSet<ChaosProcess> _leaving = [];
     private readonly List<Task> _waking = [];
     private readonly List<(ChaosProcess Worker, TimeSpan At, TimeSpan Lasts, bool IsKill)> _hit = [];
 
@@ -90,11 +91,12 @@ internal sealed class Schedule
 
     private async Task CauseAsync(Scheduled fault)
     {
-        var victims = _cluster.LivingWorkers.Except(_stopped).ToArray();
+        // Who is about to leave may be gone by the time it is hit.
+        var victims = _cluster.LivingWorkers.Except(_stopped).Except(_leaving).ToArray();
         switch (fault.What)
         {
             case Happening.Kill:
-                var victim = victims.Length > 0 ? Choose(victims) : _cluster.LivingWorkers[0];
+                var victim = victims.Length > 0 ? Choose(victims) : _cluster.StartWorker();
                 _hit.Add((victim, _cluster.Events.Now, ReissueBound, true));
                 victim.Kill();
                 _cluster.StartWorker();
@@ -105,10 +107,12 @@ internal sealed class Schedule
                     _cluster.StartWorker();
                 }
 
-                await StopAsync(victims.Length > 0 ? Choose(victims) : _cluster.LivingWorkers[^1], TimeSpan.FromSeconds(fault.Seconds));
+                await StopAsync(victims.Length > 0 ? Choose(victims) : _cluster.StartWorker(), TimeSpan.FromSeconds(fault.Seconds));
                 break;
             case Happening.Leave when victims.Length >= FewestWorkers:
-                Choose(victims).Signal(ChaosProcess.SigTerm);
+                var leaver = Choose(victims);
+                _leaving.Add(leaver);
+                leaver.Signal(ChaosProcess.SigTerm);
                 break;
             default:
                 if (victims.Length < MostWorkers)
