@@ -35,6 +35,7 @@ internal sealed class CalmRuns(string directory)
     private const int Workers = 3;
     private const double LongSeconds = 60;
     private const long StepsToMeasure = 4_000;
+    private const long SteadySteps = 60_000;
     private const long Granularity = 500;
     private const double EvaluationAllowance = 0.95;
 
@@ -47,7 +48,7 @@ internal sealed class CalmRuns(string directory)
     /// <summary>A run of about so many seconds on three workers of this machine.</summary>
     public async Task<BaseRun> LastingAsync(double seconds)
     {
-        _stepsPerSecond ??= await MeasureAsync();
+        _stepsPerSecond ??= await MeasureAsync(StepsToMeasure, warmUp: 1);
         return new BaseRun(Math.Max(1, (long)(_stepsPerSecond.Value * EvaluationAllowance * seconds / Granularity)) * Granularity);
     }
 
@@ -55,8 +56,13 @@ internal sealed class CalmRuns(string directory)
     /// <param name="seconds">What the row takes at most.</param>
     public Task<BaseRun> LongAsync(double seconds = LongSeconds) => LastingAsync(seconds);
 
-    /// <summary>Steps a second of three workers without faults.</summary>
-    public async Task<double> StepsPerSecondAsync() => _stepsPerSecond ??= await MeasureAsync();
+    /// <summary>Steps a second of three workers without faults, once everything is warm: what a long run is compared with. Runs made afterwards last by it.</summary>
+    public async Task<double> SteadyStepsPerSecondAsync()
+    {
+        var rate = await MeasureAsync(SteadySteps, warmUp: SteadySteps / 3);
+        _stepsPerSecond = rate;
+        return rate;
+    }
 
     private async Task<CalmRun> TrainAsync(BaseRun run)
     {
@@ -64,19 +70,19 @@ internal sealed class CalmRuns(string directory)
         var path = Path.Combine(directory, FormattableString.Invariant($"calm-{run.Steps}"));
         await using var process = ChaosProcess.Start(
             [Programs.DistTrain, "train", "--workers", "0", "--threads", "1", .. run.Arguments, "--json", "--out", path], "calm run", Programs.NoEnvironment, log.Take);
-        var code = await process.ExitAsync(TimeSpan.FromMinutes(3));
+        var code = await process.ExitAsync(TimeSpan.FromMinutes(15));
         return code == 0 && log.All()[^1].Event is Completed completed
             ? new CalmRun(completed.ParametersSha256, path)
             : throw new RowFailedException($"the calm run ended with {code}\n{process.Errors}");
     }
 
-    private async Task<double> MeasureAsync()
+    private async Task<double> MeasureAsync(long steps, long warmUp)
     {
-        var path = Path.Combine(directory, "calm-speed");
-        await using var cluster = new Cluster(new BaseRun(StepsToMeasure), path);
+        var path = Path.Combine(directory, FormattableString.Invariant($"calm-speed-{steps}"));
+        await using var cluster = new Cluster(new BaseRun(steps), path);
         await cluster.StartAsync(Workers);
-        var first = await cluster.ReachAsync(1);
+        var first = await cluster.ReachAsync(warmUp);
         var last = await cluster.CompletedAsync();
-        return (StepsToMeasure - ((Progress)first.Event).Step) / (last.At - first.At).TotalSeconds;
+        return (steps - ((Progress)first.Event).Step) / (last.At - first.At).TotalSeconds;
     }
 }

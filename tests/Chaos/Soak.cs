@@ -15,7 +15,7 @@ internal sealed record Soak(double Seconds, double MeanKillSeconds, double Coord
     /// <summary>Kills until the run is done.</summary>
     public async Task RunAsync(RowContext context)
     {
-        var calm = await context.Calm.StepsPerSecondAsync();
+        var calm = await context.Calm.SteadyStepsPerSecondAsync();
         var run = await context.Calm.LastingAsync(Seconds);
         await using var cluster = context.Cluster(run);
         cluster.CoordinatorOptions = ["--checkpoint-every", "2s"];
