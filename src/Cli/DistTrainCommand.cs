@@ -40,7 +40,7 @@ public static class DistTrainCommand
         {
             return await parsed.InvokeAsync(configuration).ConfigureAwait(false);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // Help and version have no verb around them that reports.
             return Report(new Failure($"Standard output cannot be written: {e.Message}", ExitCode.Failed), surroundings, json: false);
@@ -132,26 +132,14 @@ public static class DistTrainCommand
 
     private static int Report(Failure failure, Surroundings surroundings, bool json)
     {
+        // A full disk behind the output may be the failure itself: the exit code says the rest.
         if (json)
         {
-            Tell(surroundings.Output, new Failed(failure.Reason, failure.ExitCode).ToJson());
+            Surroundings.Tell(surroundings.Output, new Failed(failure.Reason, failure.ExitCode).ToJson());
         }
 
-        Tell(surroundings.Error, $"disttrain: {failure.Reason}");
+        surroundings.Tell($"disttrain: {failure.Reason}");
         return failure.ExitCode;
-    }
-
-    /// <summary>A full disk behind the output may be the failure itself: the exit code says the rest.</summary>
-    private static void Tell(TextWriter writer, string line)
-    {
-        try
-        {
-            writer.WriteLine(line);
-            writer.Flush();
-        }
-        catch (IOException)
-        {
-        }
     }
 
     /// <summary>Whether the caller reads JSON, as far as can be told from a command line that may be wrong.</summary>

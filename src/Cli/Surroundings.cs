@@ -47,6 +47,23 @@ public sealed record Surroundings
     /// <summary>Wall time since the process began.</summary>
     public TimeSpan Elapsed => Time.GetUtcNow() - ProcessStart;
 
+    /// <summary>A line on standard error, if it takes one: a full disk behind it may be what the line is about.</summary>
+    public void Tell(string line) => Tell(Error, line);
+
+    /// <summary>A line, if the writer takes it.</summary>
+    internal static void Tell(TextWriter writer, string line)
+    {
+        try
+        {
+            writer.WriteLine(line);
+            writer.Flush();
+        }
+        // A closed descriptor is the second.
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+        }
+    }
+
     /// <summary>A path as the user wrote it, made absolute.</summary>
     public string Resolve(string path) => Path.GetFullPath(path, WorkingDirectory);
 

@@ -67,7 +67,8 @@ internal sealed class RunConductor
             setup.Spec,
             new SessionOptions(_workersToStart, _options.MinimumWorkers, _options.AuditShare, setup.Recorder is not null, _options.CheckpointSteps),
             State.StepsDone,
-            State.EvaluatedAt);
+            State.EvaluatedAt,
+            setup.Recorder?.Holds(State.StepsDone) ?? true);
         setup.Recorder?.Begin(State);
         _broadcast = new ParametersBroadcast(setup.Incarnation);
         TickLength = RunningClock.TickLengthFor(_options.DeadTime);

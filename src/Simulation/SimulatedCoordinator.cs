@@ -187,6 +187,8 @@ internal sealed class SimulatedCoordinator : SimulatedProcess, IRunIntake, IRunR
 
     Action<SaveResult>? IRunRecorder.Saved { get; set; }
 
+    bool IRunRecorder.Holds(long steps) => _journal!.Holds(steps);
+
     void IRunRecorder.Begin(TrainingState state) => _journal!.Begin(state);
 
     void IRunRecorder.Count(long step, ShardRange node, int worker)

@@ -17,6 +17,9 @@ public sealed class RunDirectory
     /// <summary>What <c>--config</c> reads back to repeat the run.</summary>
     public const string RunFileName = "run.json";
 
+    /// <summary>What <c>--json</c> prints.</summary>
+    public const string MetricsFileName = "metrics.jsonl";
+
     /// <summary>The trained parameters.</summary>
     public const string ParametersFileName = "parameters.safetensors";
 
@@ -30,7 +33,7 @@ public sealed class RunDirectory
     public string FullPath { get; }
 
     /// <summary>One JSON object per line: what <c>--json</c> prints.</summary>
-    public string MetricsPath => Path.Combine(FullPath, "metrics.jsonl");
+    public string MetricsPath => Path.Combine(FullPath, MetricsFileName);
 
     /// <summary>The log.</summary>
     public string LogPath => Path.Combine(FullPath, "log");

@@ -26,6 +26,7 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     private double _lossSum;
     private long _lossCount;
     private long _stepsDone;
+    private bool _isViewFailing;
 
     /// <summary>A reporter for one run.</summary>
     /// <param name="spec">The run.</param>
@@ -167,7 +168,28 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
                 _metrics.Write(happened.ToJson());
             }
 
+            Show(happened);
+        }
+    }
+
+    /// <summary>
+    /// A run is worth more than what is said of it: what standard output does not take in mid-run, for example on a full disk, is left out, and the first
+    /// of a row of such is told. A run that cannot say that it begins does not begin, and one that cannot tell its result has not told it.
+    /// </summary>
+    private void Show(RunEvent happened)
+    {
+        try
+        {
             _view.Show(happened);
+            _isViewFailing = false;
+        }
+        catch (Exception e) when (happened is not (Started or Completed) && e is IOException or UnauthorizedAccessException)
+        {
+            if (!_isViewFailing)
+            {
+                _isViewFailing = true;
+                _view.Warn($"Standard output: events are left out until it takes them: {e.Message} {RunDirectory.MetricsFileName} has them.");
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ public sealed class PlainView(Surroundings surroundings) : IRunView
     }
 
     /// <inheritdoc/>
-    public void Warn(string line) => surroundings.Error.WriteLine(line);
+    public void Warn(string line) => surroundings.Tell(line);
 
     /// <inheritdoc/>
     public void Dispose()

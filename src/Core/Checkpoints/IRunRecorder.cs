@@ -10,6 +10,9 @@ public interface IRunRecorder
     /// <summary>Told how each save ended, on any thread; the next may begin by then. Add to it.</summary>
     Action<SaveResult>? Saved { get; set; }
 
+    /// <summary>Whether the checkpoint after so many steps is among this run's own: it may have gone on from another's.</summary>
+    bool Holds(long steps);
+
     /// <summary>The run begins, or goes on, with this state. First, and once.</summary>
     void Begin(TrainingState state);
 

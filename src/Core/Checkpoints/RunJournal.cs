@@ -114,6 +114,9 @@ public sealed class RunJournal : IRunRecorder, IDisposable
     /// <summary>The newest valid checkpoint of this run, with a warning for each newer one that is not; null if there is none.</summary>
     public LoadedCheckpoint? LoadNewest() => Store.LoadNewest(_warn);
 
+    /// <inheritdoc/>
+    public bool Holds(long steps) => Store.Steps.Contains(steps);
+
     /// <summary>Opens chain and ledger where the run begins or goes on. Before anything below; once.</summary>
     /// <exception cref="InvalidInputException">They cannot be opened.</exception>
     public void Begin(TrainingState state)

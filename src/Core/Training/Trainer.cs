@@ -96,7 +96,8 @@ public static unsafe class Trainer
             spec,
             new SessionOptions(Saves: options.Recorder is not null, CheckpointSteps: options.CheckpointSteps),
             state.StepsDone,
-            state.EvaluatedAt);
+            state.EvaluatedAt,
+            options.Recorder?.Holds(state.StepsDone) ?? true);
         private readonly Queue<SessionEvent> _events = new();
         private readonly List<Partial> _partials = [];
         private readonly Dictionary<ShardRange, Partial> _unanswered = [];

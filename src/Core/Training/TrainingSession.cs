@@ -55,7 +55,8 @@ public sealed class TrainingSession
     /// <param name="options">How to deal with workers and checkpoints; null for the defaults.</param>
     /// <param name="stepsDone">The steps behind the parameters.</param>
     /// <param name="evaluatedAt">The steps behind the parameters that were evaluated last; −1 for none.</param>
-    public TrainingSession(RunSpec spec, SessionOptions? options = null, long stepsDone = 0, long evaluatedAt = -1)
+    /// <param name="isSaved">Whether the checkpoint it goes on from is this run's own. Another's may vanish, and is not looked for: it is saved anew at once.</param>
+    public TrainingSession(RunSpec spec, SessionOptions? options = null, long stepsDone = 0, long evaluatedAt = -1, bool isSaved = true)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(stepsDone);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(stepsDone, spec.TotalSteps);
@@ -65,7 +66,8 @@ public sealed class TrainingSession
         _workersToStart = _options.WorkersToStart;
         StepsDone = stepsDone;
         _evaluatedAt = evaluatedAt;
-        SavedAt = stepsDone > 0 ? stepsDone : -1;
+        SavedAt = stepsDone > 0 && isSaved ? stepsDone : -1;
+        _saveIsDue = _options.Saves && stepsDone > 0 && !isSaved;
     }
 
     /// <summary>What it is doing.</summary>

@@ -72,6 +72,8 @@ public sealed class ResumeTests : IDisposable
 
         Assert.Equal(calm, Hash());
         Assert.Equal(before, Snapshot("source"));
+        // Whatever ends it from the first step on, it goes on from there and not from step 0.
+        Assert.True(Directory.Exists(_command.File("run/checkpoints/step-000000000003")));
     }
 
     /// <summary>A shell completes the name of a directory with a slash.</summary>

@@ -189,6 +189,33 @@ public sealed class TrainVerbTests : IDisposable
         Assert.Contains("   at ", await File.ReadAllTextAsync(_command.File("run/log"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
     }
 
+    /// <summary>Standard output on a disk that is full for a while: the run, its checkpoints and its metrics go on without it, and its last words are whole.</summary>
+    [Fact]
+    public async Task Train_OutputFullForAWhile_GoesOnAndSaysSoOnce()
+    {
+        var disk = new FillingWriter(fullFrom: 2, fullUntil: 5);
+        _command.Surroundings = _command.Surroundings with { Output = disk };
+
+        Assert.Equal(0, await _command.RunAsync("train", "--steps", "8", "--out", "run", "--checkpoint-every", "1", "--json", "--optimizer", "adam"));
+
+        Assert.Single(_command.Error.Split('\n'), line => line.Contains("Standard output", StringComparison.Ordinal));
+        var lines = disk.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Contains("completed", lines[^1], StringComparison.Ordinal);
+        using var last = System.Text.Json.JsonDocument.Parse(lines[^1]);
+        var metrics = await File.ReadAllLinesAsync(_command.File("run/metrics.jsonl"), TestContext.Current.CancellationToken);
+        Assert.True(metrics.Count(line => line.Contains("checkpoint", StringComparison.Ordinal)) >= 2);
+    }
+
+    [Fact]
+    public async Task Train_OutputClosed_SaysSoInOneLine()
+    {
+        _command.Surroundings = _command.Surroundings with { Output = new ClosedWriter() };
+
+        Assert.Equal(1, await _command.RunAsync("train", "--steps", "1", "--out", "run", "--json"));
+
+        Assert.Contains("closed", Assert.Single(_command.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Train_ForPeople_SaysWhatHappened()
     {
@@ -211,6 +238,28 @@ public sealed class TrainVerbTests : IDisposable
 
             inner.WriteLine(value);
         }
+    }
+
+    /// <summary>Takes half of each of some lines and then fails.</summary>
+    private sealed class FillingWriter(int fullFrom, int fullUntil) : StringWriter
+    {
+        private int _lines;
+
+        public override void WriteLine(string? value)
+        {
+            if (++_lines >= fullFrom && _lines < fullUntil)
+            {
+                Write(value.AsSpan(0, value!.Length / 2));
+                throw new IOException("No space left on device");
+            }
+
+            base.WriteLine(value);
+        }
+    }
+
+    private sealed class ClosedWriter : StringWriter
+    {
+        public override void WriteLine(string? value) => throw new UnauthorizedAccessException("Access to the path is denied: it is closed.");
     }
 
     private sealed class StoppedClock : TimeProvider

@@ -346,6 +346,20 @@ public sealed class SessionFaultTests
         Assert.Equal(First with { Version = 3 }, session.Apply(SessionEvent.WorkerJoined(1))[^1].Round);
     }
 
+    /// <summary>A stop says that a checkpoint is durable: where the run is looked for, not where it came from.</summary>
+    [Fact]
+    public void GoingOn_FromAnothersCheckpoint_SavesItAtOnce()
+    {
+        var session = new TrainingSession(
+            SessionSimulation.Spec(8, steps: 5, trainCount: 1000), new SessionOptions(WorkersToStart: 2, Saves: true), stepsDone: 3, isSaved: false);
+        Assert.Equal(-1, session.SavedAt);
+        Assert.Equal([EffectKind.SaveCheckpoint], Kinds(session.Apply(SessionEvent.WorkerJoined(1))));
+        Assert.Empty(session.Apply(SessionEvent.StopAsked()));
+
+        Assert.Equal([EffectKind.Stop], Kinds(session.Apply(SessionEvent.CheckpointSaved(3))));
+        Assert.Equal(3, session.SavedAt);
+    }
+
     private static TrainingSession Session(int workers, SessionOptions? options = null, int shardCount = 8)
     {
         var session = new TrainingSession(SessionSimulation.Spec(shardCount, steps: 5, trainCount: 1000), options ?? new SessionOptions(WorkersToStart: workers));
