@@ -9,7 +9,7 @@ namespace DistTrain.Core.Kernels;
 /// Stateless: one instance may serve any number of threads.
 /// </summary>
 /// <typeparam name="T"><see cref="float"/>, or <see cref="double"/> for the gradient check.</typeparam>
-public abstract unsafe class Kernels<T>
+public abstract unsafe partial class Kernels<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     /// <summary>The SIMD width in bits, or 0 for the reference.</summary>

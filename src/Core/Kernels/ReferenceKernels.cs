@@ -9,7 +9,7 @@ namespace DistTrain.Core.Kernels;
 /// compared with bit by bit; in <see cref="double"/> it serves the gradient check.
 /// </summary>
 /// <typeparam name="T">The element type.</typeparam>
-public sealed unsafe class ReferenceKernels<T> : Kernels<T>
+public sealed unsafe partial class ReferenceKernels<T> : Kernels<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     private const int SumLanes = 16;
@@ -224,6 +224,11 @@ public sealed unsafe class ReferenceKernels<T> : Kernels<T>
             lanes[n % SumLanes] += row[n];
         }
 
+        return FoldLanes(lanes);
+    }
+
+    private static T FoldLanes(T* lanes)
+    {
         for (var half = SumLanes / 2; half > 0; half /= 2)
         {
             for (var j = 0; j < half; j++)

@@ -21,7 +21,7 @@ public static class VectorKernels
 /// <see cref="AlignedBuffer{T}"/> are.
 /// </summary>
 /// <typeparam name="TLanes">The width.</typeparam>
-public sealed unsafe class VectorKernels<TLanes> : Kernels<float>
+public sealed unsafe partial class VectorKernels<TLanes> : Kernels<float>
     where TLanes : unmanaged, ILanes<TLanes, float>
 {
     private const int SumLanes = 16;
