@@ -22,6 +22,11 @@ public static class SpecCatalog
         new(typeof(GeluSpec), "gelu"),
         new(typeof(IdentitySpec), "identity"),
         new(typeof(StepSpec), "step"),
+        new(typeof(ConvolutionSpec), "convolution"),
+        new(typeof(MaxPoolingSpec), "max-pooling"),
+        new(typeof(AveragePoolingSpec), "average-pooling"),
+        new(typeof(GlobalAveragePoolingSpec), "global-average-pooling"),
+        new(typeof(FlattenSpec), "flatten"),
     ];
 
     private static readonly List<JsonDerivedType> LossTypes =
