@@ -82,7 +82,7 @@ internal sealed unsafe class Lamb(OptimizerSpec spec, Kernels<float> kernels, Pa
             new LambDirection<float>((float)Correction1, RootOfCorrection2, Epsilon, (float)(Spec.WeightDecay ?? DefaultWeightDecay)),
             direction,
             parameters);
-        foreach (var tensor in Layout.Slots)
+        foreach (var tensor in Layout.ParameterSlots)
         {
             var p = parameters + tensor.Offset;
             var u = direction + tensor.Offset;

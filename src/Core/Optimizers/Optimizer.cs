@@ -19,7 +19,7 @@ public abstract unsafe class Optimizer : IDisposable
         Kernels = kernels;
         Layout = layout;
         _preparation = GradientPreparation.Of(spec, kernels);
-        _length = layout.Length;
+        _length = layout.ParameterLength;
         SlotNames = slotNames;
         _slots = [.. slotNames.Select(_ => new AlignedBuffer<float>(_length))];
     }
@@ -30,7 +30,7 @@ public abstract unsafe class Optimizer : IDisposable
     /// <summary>The optimizer of a spec.</summary>
     /// <param name="spec">Its description.</param>
     /// <param name="kernels">To compute with.</param>
-    /// <param name="layout">Of the parameters: their number and, for lamb, where each tensor lies.</param>
+    /// <param name="layout">How many parameters there are and, for lamb, where each tensor lies; it leaves buffers alone.</param>
     /// <exception cref="InvalidInputException">The spec is wrong.</exception>
     public static Optimizer Create(OptimizerSpec spec, Kernels<float> kernels, ParameterLayout layout)
     {
@@ -67,10 +67,10 @@ public abstract unsafe class Optimizer : IDisposable
     public virtual Span<double> Scalars => [];
 
     /// <summary>One update, in place.</summary>
-    /// <param name="parameters">(length,)</param>
+    /// <param name="parameters">(ParameterLength,)</param>
     /// <param name="gradientSums">
-    /// (length,): the sum over the batch; its mean is the sum times <c>1f / sampleCount</c>. Clipping, decay and lamb overwrite it: afterwards its
-    /// content is not specified.
+    /// (ParameterLength,): the sum over the batch; its mean is the sum times <c>1f / sampleCount</c>. Clipping, decay and lamb overwrite it:
+    /// afterwards its content is not specified.
     /// </param>
     /// <param name="sampleCount">Samples in the batch, at least 1.</param>
     /// <param name="learningRate">η of this step: <see cref="OptimizerSpec.LearningRateAt"/>.</param>

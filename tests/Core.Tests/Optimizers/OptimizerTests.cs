@@ -83,6 +83,23 @@ public sealed unsafe class OptimizerTests
         static double Distance(float x, float y) => Math.Sqrt((x * x) + (y * y));
     }
 
+    /// <summary>Neither the buffers themselves nor, in the gradient, the sums that they will follow: those would also count in the norm.</summary>
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Step_LayoutWithBuffers_TouchesAndCountsOnlyWhatIsLearnt(string name)
+    {
+        var spec = new OptimizerSpec(name, 0.1, WeightDecay: 0.1, L1: 0.1, ClipNorm: 1);
+        var layout = new ParameterLayout([("p", new Shape(5))], [new BufferSpec("b", new Shape(3), 0.1f)]);
+        using var optimizer = Optimizer.Create(spec, VectorKernels.Best, layout);
+        using var parameters = GuardedBuffer.Of([1f, 2f, 3f, 4f, 5f, 1e6f, 1e6f, 1e6f]);
+        using var gradient = GuardedBuffer.Of([5f, 4f, 3f, 2f, 1f, 1e6f, 1e6f, 1e6f]);
+        optimizer.Step(parameters.Pointer, gradient.Pointer, sampleCount: 1, spec.LearningRate);
+        Assert.Equal([1e6f, 1e6f, 1e6f], parameters.Values[5..].ToArray());
+        Assert.Equal([1e6f, 1e6f, 1e6f], gradient.Values[5..].ToArray());
+        Assert.Equal(After(spec, [1f, 2f, 3f, 4f, 5f], [5f, 4f, 3f, 2f, 1f]), parameters.Values[..5].ToArray());
+        Assert.All(Enumerable.Range(0, optimizer.SlotNames.Count), slot => Assert.Equal(5, optimizer.Slot(slot).Length));
+    }
+
     [Fact]
     public void Step_NotANumber_PassesOnThroughDecayAndL1()
     {
