@@ -105,6 +105,7 @@ public sealed record RunSpec(
         Require(Steps is null or (>= 1 and < RandomStream.StepLimit), $"The number of steps is {Steps}; it must be from 1 to {RandomStream.StepLimit - 1}.");
         Require(Dataset.TrainCount >= 1 && Dataset.TestCount >= 1, $"The dataset {Dataset.Name} is empty.");
         Require(TotalSteps < RandomStream.StepLimit, $"{Epochs} epochs are {TotalSteps} steps; there must be fewer than {RandomStream.StepLimit}.");
+        Optimizer.Schedule?.ValidateFor(TotalSteps);
         Require(
             NumericsRevision == CurrentNumericsRevision,
             $"The run follows numerics revision {NumericsRevision}, this build {CurrentNumericsRevision}: its bits would differ. Use the build that began it.");
