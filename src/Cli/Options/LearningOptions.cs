@@ -7,7 +7,7 @@ public static class LearningOptions
 {
     /// <summary>--weight-decay</summary>
     public static readonly Setting<double> WeightDecay = Settings.Number(
-        "--weight-decay", "L2 decay, at least 0; decoupled in adamw and lamb. Default none, 0.01 for adamw/lamb.", x => x >= 0, "of at least 0");
+        "--weight-decay", "L2 decay, at least 0: part of the gradient, but of the update in adamw and lamb. Default none, 0.01 for adamw/lamb.", x => x >= 0, "of at least 0");
 
     /// <summary>--l1</summary>
     public static readonly Setting<double> L1 = Settings.Number(
