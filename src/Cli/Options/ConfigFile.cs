@@ -183,22 +183,39 @@ public sealed class ConfigFile
                 _values.Add(member, (Dataset.Name, line));
                 break;
             case "optimizer":
-                var optimizer = Deserialize<OptimizerSpec>(ref reader);
-                _values.Add(member, (optimizer.Name, line));
-                Add(CommonOptions.LearningRate, optimizer.LearningRate);
-                Add(CommonOptions.Momentum, optimizer.Momentum);
-                Add(CommonOptions.Alpha, optimizer.Alpha);
-                Add(CommonOptions.Beta1, optimizer.Beta1);
-                Add(CommonOptions.Beta2, optimizer.Beta2);
-                Add(CommonOptions.Epsilon, optimizer.Epsilon);
+                AddOptimizer(Deserialize<OptimizerSpec>(ref reader), line);
                 break;
             default:
                 throw new JsonException($"'{member}' cannot be an object.");
         }
+    }
 
-        void Add(Setting setting, double? value)
+    private void AddOptimizer(OptimizerSpec optimizer, int line)
+    {
+        _values.Add(CommonOptions.Optimizer.Key, (optimizer.Name, line));
+        Add(CommonOptions.LearningRate, optimizer.LearningRate);
+        Add(CommonOptions.Momentum, optimizer.Momentum);
+        Add(CommonOptions.Alpha, optimizer.Alpha);
+        Add(CommonOptions.Beta1, optimizer.Beta1);
+        Add(CommonOptions.Beta2, optimizer.Beta2);
+        Add(CommonOptions.Epsilon, optimizer.Epsilon);
+        Add(LearningOptions.WeightDecay, optimizer.WeightDecay);
+        Add(LearningOptions.L1, optimizer.L1);
+        Add(LearningOptions.ClipNorm, optimizer.ClipNorm);
+        if (optimizer.Schedule is { } schedule)
         {
-            if (value is { } number && !_values.TryAdd(setting.Key, (number.ToString("R", CultureInfo.InvariantCulture), line)))
+            AddText(LearningOptions.Schedule, ScheduleSpec.Kinds[(int)schedule.Kind]);
+            AddText(LearningOptions.WarmupSteps, schedule.WarmupSteps?.ToString(CultureInfo.InvariantCulture));
+            AddText(LearningOptions.DecaySteps, schedule.DecaySteps?.ToString(CultureInfo.InvariantCulture));
+            Add(LearningOptions.Gamma, schedule.Gamma);
+            Add(LearningOptions.MinimumLearningRate, schedule.MinimumLearningRate);
+        }
+
+        void Add(Setting setting, double? value) => AddText(setting, value?.ToString("R", CultureInfo.InvariantCulture));
+
+        void AddText(Setting setting, string? text)
+        {
+            if (text is not null && !_values.TryAdd(setting.Key, (text, line)))
             {
                 throw new JsonException($"'{setting.Key}' stands beside an optimizer that says it too.");
             }

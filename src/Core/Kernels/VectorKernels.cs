@@ -212,6 +212,9 @@ public sealed unsafe partial class VectorKernels<TLanes> : Kernels<float>
         return !new ReadOnlySpan<float>(lanes, TLanes.Count).ContainsAnyExcept(0f);
     }
 
+    /// <inheritdoc/>
+    protected override double SumOfSquaresOfBlock(float* values, int count) => SquareSums.OfBlock<TLanes>(values, count);
+
     private static void UpdateAt<TOperator, TAny>(TOperator update, float* parameters, float* gradientSums, float* slot0, float* slot1, nint i)
         where TOperator : struct, IUpdateOperator<float>
         where TAny : unmanaged, ILanes<TAny, float>
