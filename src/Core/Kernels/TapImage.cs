@@ -3,8 +3,8 @@ using DistTrain.Core.Tensors;
 namespace DistTrain.Core.Kernels;
 
 /// <summary>
-/// How a sample's image is laid out in scratch memory so that every tap of a convolution, for every output pixel, is a plain offset: with its
-/// padding, strides taken apart (or, in the input gradient, filled with zeros), runs of output pixels are runs of memory. Tap k of pixel
+/// How a sample's image is laid out in scratch memory so that every tap of a convolution, for every output pixel, is a plain offset: with its padding
+/// and strides taken apart, runs of output pixels are runs of memory. Tap k of pixel
 /// (run, x) is at <c>Offsets[k] + run · RunPitch + x</c>.
 /// </summary>
 /// <remarks>
@@ -59,6 +59,9 @@ internal sealed unsafe class TapImage : IDisposable
     /// <summary>From one row's first pixel to the next one's, here.</summary>
     public required int RunPitch { get; init; }
 
+    /// <summary>Where output pixels go.</summary>
+    public required PixelGrid Grid { get; init; }
+
     /// <summary>Output pixels, with those between the runs that nobody wants.</summary>
     public int WideColumns => ((RunCount - 1) * RunPitch) + RunLength;
 
@@ -87,30 +90,35 @@ internal sealed unsafe class TapImage : IDisposable
             RunCount = w.OutputHeight,
             RunLength = w.OutputWidth,
             RunPitch = pitch,
+            Grid = new PixelGrid(0, w.OutputWidth, 1, w.OutputPixels),
         };
     }
 
-    /// <summary>The output gradient as the input gradient sees it, zeros between its elements if the stride is above 1: taps are (filter, ky, kx).</summary>
-    public static TapImage OfOutputGradient(ImageWindows w, int filters)
+    /// <summary>
+    /// The output gradient as input pixels of one phase see it: those (y, x) that are (phaseY, phaseX) modulo the stride, padding added, and only
+    /// the taps (filter, ky, kx) that are so too.
+    /// </summary>
+    public static TapImage OfOutputGradient(ImageWindows w, int filters, int phaseY, int phaseX)
     {
-        var (height, width) = (w.Height + w.KernelHeight - 1, w.Width + w.KernelWidth - 1);
-        var rows = Places(w.OutputHeight, w.KernelHeight, height);
-        var columns = Places(w.OutputWidth, w.KernelWidth, width);
+        var vertical = GradientAxis.Of(w.Height, w.OutputHeight, w.KernelHeight, w.Stride, w.Padding, phaseY);
+        var horizontal = GradientAxis.Of(w.Width, w.OutputWidth, w.KernelWidth, w.Stride, w.Padding, phaseX);
+        var columns = horizontal.Places;
+        var width = horizontal.Length;
         var first = columns.Where(x => x >= 0).DefaultIfEmpty(width).Min();
-        var pitch = Math.Max(w.Width, Math.Max(width - first, columns.Max() + 1));
-        var channelLength = (height * pitch) + (width - pitch);
-        var offsets = Taps(filters, w).Select(tap =>
-            ((nint)tap.Channel * channelLength) + ((w.KernelHeight - 1 - tap.Ky) * pitch) + w.KernelWidth - 1 - tap.Kx);
-        return new TapImage(filters, [.. rows.Select(y => y < 0 ? -1 : y * pitch)], columns, channelLength, [.. offsets])
+        var pitch = Math.Max(horizontal.Count, Math.Max(width - first, columns.Max() + 1));
+        var channelLength = (vertical.Length * pitch) + Math.Max(0, width - pitch);
+        var offsets =
+            from filter in Enumerable.Range(0, filters)
+            from ky in Enumerable.Range(0, vertical.Taps)
+            from kx in Enumerable.Range(0, horizontal.Taps)
+            select ((nint)filter * channelLength) + ((vertical.Taps - 1 - ky) * pitch) + horizontal.Taps - 1 - kx;
+        return new TapImage(filters, [.. vertical.Places.Select(y => y < 0 ? -1 : y * pitch)], columns, channelLength, [.. offsets])
         {
-            RunCount = w.Height,
-            RunLength = w.Width,
+            RunCount = vertical.Count,
+            RunLength = horizontal.Count,
             RunPitch = pitch,
+            Grid = new PixelGrid((vertical.First * w.Width) + horizontal.First, w.Stride * w.Width, w.Stride, w.InputPixels),
         };
-
-        // Element o reaches the input from o·s − p on, the last tap first.
-        int[] Places(int count, int kernel, int length) =>
-            [.. Enumerable.Range(0, count).Select(o => (o * w.Stride) - w.Padding + kernel - 1).Select(place => place < 0 || place >= length ? -1 : place)];
     }
 
     /// <summary>Lays a sample out in <paramref name="image"/>, which holds zeros or another sample of this layout.</summary>
@@ -159,4 +167,33 @@ internal sealed unsafe class TapImage : IDisposable
         from ky in Enumerable.Range(0, w.KernelHeight)
         from kx in Enumerable.Range(0, w.KernelWidth)
         select (channel, ky, kx);
+}
+
+/// <summary>Pixel (run, x) of channel c is element <c>c · Plane + First + run · RowStep + x · Step</c> of a result's row.</summary>
+internal readonly record struct PixelGrid(int First, int RowStep, int Step, int Plane)
+{
+    /// <summary>Where a run's first pixel goes in channel 0.</summary>
+    public int Of(int run, int x) => First + (run * RowStep) + (x * Step);
+}
+
+/// <summary>One axis of an input gradient, for the input coordinates of one phase.</summary>
+/// <param name="First">The first input coordinate of this phase.</param>
+/// <param name="Count">How many there are; may be 0.</param>
+/// <param name="Taps">How many taps they have; may be 0.</param>
+/// <param name="Length">Places for output elements that they see, count + taps − 1.</param>
+/// <param name="Places">Each output element's place, −1 for one that none of them sees.</param>
+internal sealed record GradientAxis(int First, int Count, int Taps, int Length, int[] Places)
+{
+    /// <summary>Input coordinate i sees output element o by tap k if i + padding − k = o · stride.</summary>
+    public static GradientAxis Of(int inputs, int outputs, int kernel, int stride, int padding, int phase)
+    {
+        var first = (phase - padding + (stride * padding)) % stride;
+        var count = first < inputs ? (inputs - 1 - first) / stride + 1 : 0;
+        var taps = phase < kernel ? (kernel - 1 - phase) / stride + 1 : 0;
+        var length = count + taps - 1;
+        // The last tap of the first coordinate sees place 0.
+        var seenFirst = ((first + padding - phase) / stride) - (taps - 1);
+        var places = Enumerable.Range(-seenFirst, outputs).Select(place => place < 0 || place >= length ? -1 : place);
+        return new GradientAxis(first, count, taps, length, [.. places]);
+    }
 }

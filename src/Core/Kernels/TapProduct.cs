@@ -42,7 +42,7 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
     private readonly int[] _panelStarts;
 
     /// <summary>A run of output pixels, or the part of it that lies in one panel.</summary>
-    private readonly record struct Piece(int Sample, int Source, int Column, int Length, int Pixel);
+    private readonly record struct Piece(int Sample, int Source, int Column, int Length, int Place);
 
     public TapProduct(TapImage image, int rows)
     {
@@ -67,7 +67,7 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
     /// <param name="source">(samples, image)</param>
     /// <param name="weight">(rows, K), without gaps.</param>
     /// <param name="bias">(rows,), or null.</param>
-    /// <param name="result">(samples, rows · pixels)</param>
+    /// <param name="result">(samples, rows · plane); the image's grid of it is written.</param>
     public void Run(Matrix<float> source, float* weight, float* bias, Matrix<float> result)
     {
         for (var first = 0; first < result.Rows; first += _block)
@@ -119,10 +119,10 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
             for (var r = 0; r < task.ValidRows; r++)
             {
                 var from = _scratch.Pointer + ((nint)r * pitch);
-                var to = output + ((nint)(row + r) * _image.Pixels);
-                for (var run = 0; run < _image.RunCount; run++, from += _image.RunPitch, to += _image.RunLength)
+                var to = output + ((nint)(row + r) * _image.Grid.Plane) + _image.Grid.First;
+                for (var run = 0; run < _image.RunCount; run++, from += _image.RunPitch, to += _image.Grid.RowStep)
                 {
-                    RowCopy.Copy(from, to, _image.RunLength);
+                    RowCopy.Copy(from, to, _image.RunLength, _image.Grid.Step);
                 }
             }
         }
@@ -157,10 +157,10 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
             for (var row = 0; row < _rows; row++)
             {
                 var from = _scratch.Pointer + ((nint)row * PanelColumns);
-                var to = output + ((nint)row * _image.Pixels);
+                var to = output + ((nint)row * _image.Grid.Plane);
                 foreach (var piece in pieces)
                 {
-                    RowCopy.Copy(from + piece.Column, to + ((nint)piece.Sample * outputStride) + piece.Pixel, piece.Length);
+                    RowCopy.Copy(from + piece.Column, to + ((nint)piece.Sample * outputStride) + piece.Place, piece.Length, _image.Grid.Step);
                 }
             }
         }
@@ -230,7 +230,7 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
             var (run, x) = Math.DivRem(pixel, image.RunLength);
             var place = column % PanelColumns;
             var length = Math.Min(image.RunLength - x, PanelColumns - place);
-            pieces.Add(new Piece(sample, (sample * image.Length) + (run * image.RunPitch) + x, place, length, pixel));
+            pieces.Add(new Piece(sample, (sample * image.Length) + (run * image.RunPitch) + x, place, length, image.Grid.Of(run, x)));
             column += length;
             if (column % PanelColumns == 0 || column == samples * image.Pixels)
             {
