@@ -51,18 +51,11 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
     /// <summary><see cref="Kernels{T}.ConvolutionWeightGradient"/></summary>
     public void Run(Matrix<float> outputGradient, Matrix<float> input, FoldPlan plan, float** nodeBuffers, int offset)
     {
-        var depth = plan.Nodes.Max(node => FoldOrder.Depth(node.RowBounds.Length - 1));
-        if (_sums.Length < depth * (long)_sumLength)
-        {
-            _sums.Dispose();
-            _sums = new AlignedBuffer<float>(checked(depth * _sumLength));
-        }
-
         for (var i = 0; i < plan.Nodes.Count; i++)
         {
             var bounds = plan.Nodes[i].RowBounds;
             var shards = bounds.Length - 1;
-            var sum = _sums.Pointer;
+            var sum = RoomForSums(FoldOrder.Depth(shards));
             for (var shard = 0; shard < shards; shard++)
             {
                 SumShard(outputGradient, input, bounds[shard], bounds[shard + 1], sum);
@@ -89,6 +82,18 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
         _transposed.Dispose();
         _runs.Dispose();
         _sums.Dispose();
+    }
+
+    private float* RoomForSums(int count)
+    {
+        var length = checked(count * _sumLength);
+        if (_sums.Length < length)
+        {
+            _sums.Dispose();
+            _sums = new AlignedBuffer<float>(length);
+        }
+
+        return _sums.Pointer;
     }
 
     private void SumShard(Matrix<float> outputGradient, Matrix<float> input, int firstRow, int endRow, float* sums)
