@@ -11,7 +11,7 @@ namespace DistTrain.Core.Training;
 /// <summary>
 /// Two ways to the gradient, compared (the book's section 5.7.3): backpropagation, and central differences
 /// <c>(L(w + h) − L(w − h)) / 2h</c>, both in <see cref="double"/> with the reference kernels. L is the sum of the losses of a small batch,
-/// at the model's initial parameters.
+/// at the model's initial parameters, those that start equal moved a little.
 /// </summary>
 public sealed unsafe class GradientCheck : IDisposable
 {
@@ -26,6 +26,9 @@ public sealed unsafe class GradientCheck : IDisposable
     /// each, so an element of 1e-6 is known to four digits only, whatever backpropagation says.
     /// </summary>
     public const double SmallestScale = 1e-4;
+
+    private const double Noise = 0.1;
+    private const int NoiseLayer = RandomStream.LayerLimit - 2;
 
     private readonly ReferenceKernels<double> _kernels = new();
     private readonly Network<double> _network;
@@ -83,6 +86,8 @@ public sealed unsafe class GradientCheck : IDisposable
                 _parameters.Span[i] = initial.Values[i];
             }
         }
+
+        MoveOffKinks(seed);
 
         _elements = plan.Choose(Layout, seed);
     }
@@ -176,6 +181,28 @@ public sealed unsafe class GradientCheck : IDisposable
         _network.Dispose();
         _inputs.Dispose();
         _parameters.Dispose();
+    }
+
+    /// <summary>
+    /// Biases start equal, at 0: the black pixels of an image then sit exactly on the kink of a ReLU. A little noise takes them off it.
+    /// </summary>
+    private void MoveOffKinks(ulong seed)
+    {
+        for (var i = 0; i < Layout.ParameterSlots.Count; i++)
+        {
+            var slot = Layout.ParameterSlots[i];
+            var values = _parameters.Span.Slice(slot.Offset, slot.Length);
+            if (values.ContainsAnyExcept(values[0]))
+            {
+                continue;
+            }
+
+            var random = new RandomStream(seed, RandomPurpose.GradientCheck, layer: NoiseLayer, stepOrEpoch: i);
+            for (var element = 0; element < values.Length; element++)
+            {
+                values[element] += Noise * ((2 * random.Unit(element)) - 1);
+            }
+        }
     }
 
     private NumericalElement Difference(int index, int layer, Matrix<double> input, UInt128 branches)
