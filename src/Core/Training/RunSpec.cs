@@ -4,15 +4,6 @@ using DistTrain.Core.Optimizers;
 
 namespace DistTrain.Core.Training;
 
-/// <summary>The dataset of a run: its name for people, its digest for proof, and the sizes that the plan of steps follows from.</summary>
-/// <param name="Name">For example <c>mnist</c>.</param>
-/// <param name="Digest">SHA-256 of the content: see <see cref="Data.Dataset.Digest"/>.</param>
-/// <param name="TrainCount">Samples in the training set.</param>
-/// <param name="TestCount">Samples in the test set.</param>
-/// <param name="SampleSize">Elements of one sample.</param>
-/// <param name="ClassCount">Classes.</param>
-public sealed record DatasetSpec(string Name, string Digest, int TrainCount, int TestCount, int SampleSize, int ClassCount);
-
 /// <summary>One training. Two equal specs give equal bits, whoever computes them.</summary>
 /// <param name="Model">The network.</param>
 /// <param name="Dataset">What it learns.</param>
@@ -90,9 +81,8 @@ public sealed record RunSpec(
         Require(
             NumericsRevision == CurrentNumericsRevision,
             $"The run follows numerics revision {NumericsRevision}, this build {CurrentNumericsRevision}: its bits would differ. Use the build that began it.");
-        Require(
-            shapes[0].Size == Dataset.SampleSize,
-            $"Model {Model.Name} takes samples of shape {shapes[0]} ({shapes[0].Size} elements), but {Dataset.Name} has {Dataset.SampleSize} per sample.");
+        Dataset.Validate();
+        Dataset.RequireFit(Model.Name, shapes[0]);
         Require(
             shapes[^1].Size == Dataset.ClassCount,
             $"Model {Model.Name} gives {shapes[^1].Size} scores, but {Dataset.Name} has {Dataset.ClassCount} classes.");
