@@ -48,11 +48,11 @@ public abstract unsafe class Kernels<T>
     public abstract void FoldedColumnSums(Matrix<T> a, FoldPlan plan, T** nodeBuffers, int offset);
 
     /// <summary><c>output[i] = op(input[i])</c>; the two may be the same memory.</summary>
-    public abstract void Map<TOperator>(T* input, T* output, nint count)
+    public abstract void Map<TOperator>(TOperator op, T* input, T* output, nint count)
         where TOperator : struct, IUnaryOperator;
 
     /// <summary><c>output[i] = op(x[i], y[i])</c>; output may be x or y.</summary>
-    public abstract void Map<TOperator>(T* x, T* y, T* output, nint count)
+    public abstract void Map<TOperator>(TOperator op, T* x, T* y, T* output, nint count)
         where TOperator : struct, IBinaryOperator;
 
     /// <summary>

@@ -110,20 +110,20 @@ public sealed unsafe class ReferenceKernels<T> : Kernels<T>
     }
 
     /// <inheritdoc/>
-    public override void Map<TOperator>(T* input, T* output, nint count)
+    public override void Map<TOperator>(TOperator op, T* input, T* output, nint count)
     {
         for (nint i = 0; i < count; i++)
         {
-            output[i] = TOperator.Invoke<ScalarLanes<T>, T>(new ScalarLanes<T>(input[i])).Value;
+            output[i] = op.Invoke<ScalarLanes<T>, T>(new ScalarLanes<T>(input[i])).Value;
         }
     }
 
     /// <inheritdoc/>
-    public override void Map<TOperator>(T* x, T* y, T* output, nint count)
+    public override void Map<TOperator>(TOperator op, T* x, T* y, T* output, nint count)
     {
         for (nint i = 0; i < count; i++)
         {
-            output[i] = TOperator.Invoke<ScalarLanes<T>, T>(new ScalarLanes<T>(x[i]), new ScalarLanes<T>(y[i])).Value;
+            output[i] = op.Invoke<ScalarLanes<T>, T>(new ScalarLanes<T>(x[i]), new ScalarLanes<T>(y[i])).Value;
         }
     }
 

@@ -85,32 +85,32 @@ public sealed unsafe class VectorKernels<TLanes> : Kernels<float>
     }
 
     /// <inheritdoc/>
-    public override void Map<TOperator>(float* input, float* output, nint count)
+    public override void Map<TOperator>(TOperator op, float* input, float* output, nint count)
     {
         nint i = 0;
         for (; i <= count - TLanes.Count; i += TLanes.Count)
         {
-            TLanes.Store(TOperator.Invoke<TLanes, float>(TLanes.Load(input + i)), output + i);
+            TLanes.Store(op.Invoke<TLanes, float>(TLanes.Load(input + i)), output + i);
         }
 
         for (; i < count; i++)
         {
-            output[i] = TOperator.Invoke<ScalarLanes<float>, float>(new ScalarLanes<float>(input[i])).Value;
+            output[i] = op.Invoke<ScalarLanes<float>, float>(new ScalarLanes<float>(input[i])).Value;
         }
     }
 
     /// <inheritdoc/>
-    public override void Map<TOperator>(float* x, float* y, float* output, nint count)
+    public override void Map<TOperator>(TOperator op, float* x, float* y, float* output, nint count)
     {
         nint i = 0;
         for (; i <= count - TLanes.Count; i += TLanes.Count)
         {
-            TLanes.Store(TOperator.Invoke<TLanes, float>(TLanes.Load(x + i), TLanes.Load(y + i)), output + i);
+            TLanes.Store(op.Invoke<TLanes, float>(TLanes.Load(x + i), TLanes.Load(y + i)), output + i);
         }
 
         for (; i < count; i++)
         {
-            output[i] = TOperator.Invoke<ScalarLanes<float>, float>(new ScalarLanes<float>(x[i]), new ScalarLanes<float>(y[i])).Value;
+            output[i] = op.Invoke<ScalarLanes<float>, float>(new ScalarLanes<float>(x[i]), new ScalarLanes<float>(y[i])).Value;
         }
     }
 

@@ -85,3 +85,12 @@ internal readonly struct AdamUpdate<T>(T negativeStepSize, T scale, T oneMinusBe
         parameter = TLanes.MultiplyAdd(TLanes.Create(negativeStepSize), slot0 / denominator, parameter);
     }
 }
+
+/// <summary>A running statistic's <c>b ← fma(μ, g − b, b)</c>: g is the mean of the shards' statistics, weighted by samples.</summary>
+internal readonly struct BufferUpdate<T>(T momentum, T scale) : IUpdateOperator<T>
+    where T : unmanaged
+{
+    public void Invoke<TLanes>(ref TLanes parameter, TLanes gradientSum, ref TLanes slot0, ref TLanes slot1)
+        where TLanes : unmanaged, ILanes<TLanes, T> =>
+        parameter = TLanes.MultiplyAdd(TLanes.Create(momentum), (gradientSum * TLanes.Create(scale)) - parameter, parameter);
+}

@@ -1,3 +1,4 @@
+using System.IO.Hashing;
 using DistTrain.Core.Data;
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Layers;
@@ -38,6 +39,8 @@ public sealed unsafe class GradientCheck : IDisposable
     private readonly Matrix<double> _input;
     private readonly byte[] _labels;
     private readonly int[] _elements;
+    private readonly ForwardPass _pass;
+    private readonly XxHash128 _branches = new();
 
     /// <summary>Prepares a check.</summary>
     /// <param name="model">The model; its samples have as many elements as the images.</param>
@@ -58,6 +61,8 @@ public sealed unsafe class GradientCheck : IDisposable
 
         var samples = Sampler.Permutation(seed, epoch: 0, images.Count).AsSpan(0, Math.Min(sampleCount, images.Count));
         Layout = model.ParameterLayout();
+        // One step's forward pass: batch statistics are the batch's, and a dropout mask is the same every time.
+        _pass = ForwardPass.Training(new FoldPlan(shardCount: 1, new ShardRange(0, 1), samples.Length), seed, step: 0);
         _network = new Network<double>(model, _kernels);
         _inputs = new RowBuffer<double>(images.ImageSize);
         _input = _inputs.Rows(samples.Length);
@@ -96,8 +101,7 @@ public sealed unsafe class GradientCheck : IDisposable
         using var gradient = new AlignedBuffer<double>(Layout.Length);
         var buffer = gradient.Pointer;
         _network.UseParameters(_parameters.Pointer);
-        var plan = new FoldPlan(shardCount: 1, new ShardRange(0, 1), _labels.Length);
-        _network.Gradients(_input, _labels, new GradientFold<double>(plan, &buffer), out _);
+        _network.Gradients(_input, _labels, _pass, new GradientFold<double>(_pass.Plan!, &buffer), out _);
         return gradient.Span.ToArray();
     }
 
@@ -108,10 +112,7 @@ public sealed unsafe class GradientCheck : IDisposable
         var result = new NumericalElement[_elements.Length];
         var lossesAbove = new double[_labels.Length];
         var lossesBelow = new double[_labels.Length];
-        var sideCount = _labels.Length
-            * _network.Layers.OfType<Activation<double, ReluForward, ReluBackward>>().Sum(layer => layer.OutputShape.Size);
-        var (sides, sidesAbove, sidesBelow) = (new bool[sideCount], new bool[sideCount], new bool[sideCount]);
-        Evaluate(lossesAbove, sides);
+        var branches = Evaluate(lossesAbove);
         for (var i = 0; i < result.Length; i++)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -119,9 +120,9 @@ public sealed unsafe class GradientCheck : IDisposable
             var value = parameter;
             var (above, below) = (value + Step, value - Step);
             parameter = above;
-            Evaluate(lossesAbove, sidesAbove);
+            var branchesAbove = Evaluate(lossesAbove);
             parameter = below;
-            Evaluate(lossesBelow, sidesBelow);
+            var branchesBelow = Evaluate(lossesBelow);
             parameter = value;
             var difference = 0d;
             for (var row = 0; row < lossesAbove.Length; row++)
@@ -129,7 +130,7 @@ public sealed unsafe class GradientCheck : IDisposable
                 difference += lossesAbove[row] - lossesBelow[row];
             }
 
-            var isKink = !sides.AsSpan().SequenceEqual(sidesAbove) || !sides.AsSpan().SequenceEqual(sidesBelow);
+            var isKink = branches != branchesAbove || branches != branchesBelow;
             // Divided by the distance between the two values as they were rounded, not by 2h.
             result[i] = new NumericalElement(_elements[i], difference / (above - below), isKink);
         }
@@ -144,7 +145,7 @@ public sealed unsafe class GradientCheck : IDisposable
     public GradientCheckResult Compare(ReadOnlySpan<double> backpropagation, IReadOnlyList<NumericalElement> numerical)
     {
         var tensors = new List<GradientCheckTensor>();
-        foreach (var slot in Layout.Slots)
+        foreach (var slot in Layout.ParameterSlots)
         {
             var tensor = new GradientCheckTensor(slot.Name, slot.Length, CheckedCount: 0, KinkCount: 0, WorstRelativeError: 0, WorstElement: -1);
             foreach (var element in numerical.Where(element => element.Index >= slot.Offset && element.Index < slot.Offset + slot.Length))
@@ -186,9 +187,9 @@ public sealed unsafe class GradientCheck : IDisposable
     private static int[] ChooseElements(ParameterLayout layout, ulong seed)
     {
         var elements = new List<int>();
-        for (var i = 0; i < layout.Slots.Count; i++)
+        for (var i = 0; i < layout.ParameterSlots.Count; i++)
         {
-            var slot = layout.Slots[i];
+            var slot = layout.ParameterSlots[i];
             if (slot.Length <= LargestWholeTensor)
             {
                 elements.AddRange(Enumerable.Range(slot.Offset, slot.Length));
@@ -208,42 +209,27 @@ public sealed unsafe class GradientCheck : IDisposable
         return [.. elements];
     }
 
-    /// <summary>
-    /// One forward pass with the parameters as they are: the loss of each sample, and for every element of a ReLU's output on which side of the
-    /// kink it is.
-    /// </summary>
-    private void Evaluate(Span<double> losses, Span<bool> sides)
+    /// <summary>One forward pass with the parameters as they are: the loss of each sample, and a hash of the branches it took.</summary>
+    private UInt128 Evaluate(Span<double> losses)
     {
         _network.UseParameters(_parameters.Pointer);
-        var result = _input;
-        foreach (var layer in _network.Layers)
-        {
-            result = layer.Forward(result);
-            if (layer is Activation<double, ReluForward, ReluBackward>)
-            {
-                for (var row = 0; row < result.Rows; row++)
-                {
-                    foreach (var value in result.Row(row))
-                    {
-                        sides[0] = value > 0;
-                        sides = sides[1..];
-                    }
-                }
-            }
-        }
-
-        var results = _network.Loss(result, _labels);
+        var result = _network.Forward(_input, _pass);
+        _branches.Reset();
+        _network.AppendBranches(_branches);
+        var results = _network.Loss(result, _labels, isTraining: true);
         for (var row = 0; row < losses.Length; row++)
         {
             losses[row] = results.Data[row];
         }
+
+        return _branches.GetCurrentHashAsUInt128();
     }
 }
 
 /// <summary>One element of the numerical gradient.</summary>
 /// <param name="Index">In the flat buffer.</param>
 /// <param name="Value">The central difference.</param>
-/// <param name="IsKink">The interval crosses a kink of some ReLU, where there is no derivative to compare with.</param>
+/// <param name="IsKink">The interval crosses a kink, such as a ReLU's, where there is no derivative to compare with.</param>
 public readonly record struct NumericalElement(int Index, double Value, bool IsKink);
 
 /// <summary>The comparison of one tensor.</summary>

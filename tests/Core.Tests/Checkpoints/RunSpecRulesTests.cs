@@ -1,4 +1,5 @@
 using DistTrain.Core.Checkpoints;
+using DistTrain.Core.Losses;
 using DistTrain.Core.Models;
 using DistTrain.Core.Training;
 
@@ -19,7 +20,7 @@ public sealed class RunSpecRulesTests
         ["shardCount: 4 in the checkpoint, 8 asked for"] = Run with { ShardCount = 8 },
         ["dataset.digest: " + Run.Dataset.Digest + " in the checkpoint, abc asked for"] = Run with { Dataset = Run.Dataset with { Digest = "abc" } },
         ["model.loss: softmax-cross-entropy in the checkpoint, mean-squared-error asked for"] =
-            Run with { Model = Run.Model with { Loss = LossKind.MeanSquaredError } },
+            Run with { Model = Run.Model with { Loss = new MeanSquaredErrorSpec() } },
         ["model.layers[1].type: relu in the checkpoint, sigmoid asked for"] =
             Run with { Model = Run.Model with { Layers = [Run.Model.Layers[0], new SigmoidSpec(), Run.Model.Layers[2]] } },
         ["model.layers[2]: {\"type\":\"affine\",\"units\":3,\"initializer\":\"he\"} in the checkpoint, nothing asked for"] =

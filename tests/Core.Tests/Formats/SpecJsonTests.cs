@@ -1,4 +1,5 @@
 using DistTrain.Core.Formats;
+using DistTrain.Core.Losses;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
 using DistTrain.Core.Training;
@@ -37,7 +38,7 @@ public sealed class SpecJsonTests
             "all",
             [2, 3],
             [new AffineSpec(4, InitializerKind.Gaussian, 0.02f), new ReluSpec(), new SigmoidSpec(), new TanhSpec()],
-            LossKind.MeanSquaredError);
+            new MeanSquaredErrorSpec());
         foreach (var model in ModelCatalog.Names.Select(ModelCatalog.Get).Append(everything))
         {
             var read = SpecJson.ReadModel(SpecJson.Write(model), "model.json");
@@ -57,7 +58,7 @@ public sealed class SpecJsonTests
     {
         var model = SpecJson.ReadModel("""{"name":"m","input":[3],"layers":[{"type":"affine","units":2}], /* any */}""", "m.json");
         Assert.Equal([new AffineSpec(2, InitializerKind.He)], model.Layers);
-        Assert.Equal(LossKind.SoftmaxCrossEntropy, model.Loss);
+        Assert.Equal(new SoftmaxCrossEntropySpec(), model.Loss);
     }
 
     [Theory]
@@ -72,7 +73,7 @@ public sealed class SpecJsonTests
     [InlineData("""{"name":"m","input":[3],"layers":[{"type":"conv"}]}""", "conv")]
     [InlineData("""{"name":"m","input":[3],"layers":[{"units":3}]}""", "m.json")]
     [InlineData("""{"name":"m","input":[3],"layers":[{"type":"affine"}]}""", "units")]
-    [InlineData("""{"name":"m","input":[3],"layers":[{"type":"affine","units":0}]}""", "layer 0: units is 0")]
+    [InlineData("""{"name":"m","input":[3],"layers":[{"type":"affine","units":0}]}""", "layer 0 (affine), whose input is (3,): units is 0")]
     [InlineData("""{"name":"m","input":[3],"layers":[{"type":"affine","units":"2"}]}""", "m.json")]
     [InlineData("""{"name":"m","input":[3],"layers":[{"type":"affine","units":2,"initializer":"lecun"}]}""", "m.json")]
     [InlineData("""{"name":"m","input":[3],"layers":[{"type":"affine","units":2,"initializer":0}]}""", "m.json")]

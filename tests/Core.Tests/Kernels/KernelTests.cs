@@ -263,9 +263,9 @@ public sealed unsafe class KernelTests
         using var input = GuardedBuffer.Of(Floats.Wild(length, length), offset: length % 3);
         using var expected = new GuardedBuffer(length);
         using var actual = new GuardedBuffer(length, offset: length % 5);
-        Reference.Map<TOperator>(input.Pointer, expected.Pointer, length);
-        kernels.Map<TOperator>(input.Pointer, actual.Pointer, length);
-        kernels.Map<TOperator>(input.Pointer, input.Pointer, length);
+        Reference.Map(default(TOperator), input.Pointer, expected.Pointer, length);
+        kernels.Map(default(TOperator), input.Pointer, actual.Pointer, length);
+        kernels.Map(default(TOperator), input.Pointer, input.Pointer, length);
         actual.AssertUntouchedOutside();
         input.AssertUntouchedOutside();
         Floats.AssertSameBits(expected.Values, actual.Values, $"{typeof(TOperator).Name}, length {length}");
@@ -279,9 +279,9 @@ public sealed unsafe class KernelTests
         using var y = GuardedBuffer.Of(Floats.Wild(-length - 1, length), offset: length % 2);
         using var expected = new GuardedBuffer(length);
         using var actual = new GuardedBuffer(length, offset: length % 5);
-        Reference.Map<TOperator>(x.Pointer, y.Pointer, expected.Pointer, length);
-        kernels.Map<TOperator>(x.Pointer, y.Pointer, actual.Pointer, length);
-        kernels.Map<TOperator>(x.Pointer, y.Pointer, x.Pointer, length);
+        Reference.Map(default(TOperator), x.Pointer, y.Pointer, expected.Pointer, length);
+        kernels.Map(default(TOperator), x.Pointer, y.Pointer, actual.Pointer, length);
+        kernels.Map(default(TOperator), x.Pointer, y.Pointer, x.Pointer, length);
         actual.AssertUntouchedOutside();
         x.AssertUntouchedOutside();
         Floats.AssertSameBits(expected.Values, actual.Values, $"{typeof(TOperator).Name}, length {length}");

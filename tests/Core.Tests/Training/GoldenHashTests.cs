@@ -1,6 +1,7 @@
 using System.Text.Json;
 using DistTrain.Core.Data;
 using DistTrain.Core.Formats;
+using DistTrain.Core.Losses;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
 using DistTrain.Core.Training;
@@ -41,7 +42,7 @@ public sealed class GoldenHashTests
                     "m",
                     [784],
                     [new AffineSpec(9, InitializerKind.Gaussian, 0.1f), new TanhSpec(), new AffineSpec(10, InitializerKind.Gaussian)],
-                    LossKind.MeanSquaredError),
+                    new MeanSquaredErrorSpec()),
                 "sgd",
                 batchSize: 1),
     };
@@ -87,7 +88,7 @@ public sealed class GoldenHashTests
         var runs = SyntheticRuns.Values.Select(run => run(Digits.Value)).ToList();
         Assert.Superset(ModelCatalog.Names.ToHashSet(), runs.Select(run => run.Model.Name).ToHashSet());
         Assert.Superset(OptimizerSpec.Names.ToHashSet(), runs.Select(run => run.Optimizer.Name).ToHashSet());
-        Assert.Superset(Enum.GetValues<LossKind>().ToHashSet(), runs.Select(run => run.Model.Loss).ToHashSet());
+        Assert.Superset(SpecCatalog.LossNames.ToHashSet(), runs.Select(run => SpecCatalog.NameOf(run.Model.Loss)).ToHashSet());
     }
 
     private static RunSpec Run(Dataset data, ModelSpec model, string optimizer, int batchSize = 100, int shardCount = 8) =>

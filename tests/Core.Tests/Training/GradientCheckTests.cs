@@ -1,6 +1,7 @@
 using DistTrain.Core.Data;
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Layers;
+using DistTrain.Core.Losses;
 using DistTrain.Core.Models;
 using DistTrain.Core.Tensors;
 using DistTrain.Core.Training;
@@ -14,8 +15,8 @@ public sealed class GradientCheckTests
         ["relu"] = TestData.Model(30, [17, 9], 5, new ReluSpec()),
         ["sigmoid"] = TestData.Model(30, [17, 9], 5, new SigmoidSpec()),
         ["tanh"] = TestData.Model(30, [17, 9], 5, new TanhSpec()),
-        ["mean squared error, tanh"] = TestData.Model(30, [17, 9], 5, new TanhSpec(), LossKind.MeanSquaredError),
-        ["mean squared error, relu"] = TestData.Model(30, [17], 5, new ReluSpec(), LossKind.MeanSquaredError),
+        ["mean squared error, tanh"] = TestData.Model(30, [17, 9], 5, new TanhSpec(), new MeanSquaredErrorSpec()),
+        ["mean squared error, relu"] = TestData.Model(30, [17], 5, new ReluSpec(), new MeanSquaredErrorSpec()),
         ["one unit"] = TestData.Model(30, [1, 1], 5, new SigmoidSpec()),
         ["no hidden layer"] = TestData.Model(30, [], 5, new SigmoidSpec()),
         ["activation first and last"] = new ModelSpec("test", [30], [new SigmoidSpec(), new AffineSpec(5), new TanhSpec()]),
@@ -116,14 +117,14 @@ public sealed class GradientCheckTests
     /// <summary>Passes its input through, but its gradient times a factor.</summary>
     private sealed record WrongSpec(double Factor) : LayerSpec
     {
-        public override Layer<T> Build<T>(Kernels<T> kernels, Shape input, ReadOnlySpan<int> parameterOffsets) =>
+        public override Layer<T> Build<T>(Kernels<T> kernels, Shape input, in LayerPlace place) =>
             new WrongLayer<T>(kernels, input, T.CreateChecked(Factor));
     }
 
     private sealed class WrongLayer<T>(Kernels<T> kernels, Shape shape, T factor) : Layer<T>(kernels, shape, shape)
         where T : unmanaged, System.Numerics.IBinaryFloatingPointIeee754<T>
     {
-        public override Matrix<T> Forward(Matrix<T> input) => input;
+        public override Matrix<T> Forward(Matrix<T> input, in ForwardPass pass) => input;
 
         public override Matrix<T> Backward(Matrix<T> outputGradient, in GradientFold<T> gradients, bool inputGradientWanted)
         {
