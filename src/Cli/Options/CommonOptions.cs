@@ -70,10 +70,11 @@ public static class CommonOptions
         "--initializer", $"Initial weights of {MultiLayer}: he, xavier, gaussian. Default he.", ["he", "xavier", "gaussian"]);
 
     /// <summary>--dataset</summary>
-    public static readonly Setting<string> Dataset = Settings.Name(
+    public static readonly Setting<string> Dataset = new(
         "--dataset",
-        $"Dataset: {string.Join(", ", DatasetCatalog.All.Select(entry => entry.Name))}. Default mnist, or synthetic digits if it cannot be had.",
-        [.. DatasetCatalog.All.Select(entry => entry.Name)]);
+        "NAME|PLACE",
+        $"Dataset: {string.Join(", ", DatasetNames)}; or {DatasetPath.Forms}. Default mnist, or synthetic digits if it cannot be had.",
+        ReadDataset);
 
     /// <summary>--data</summary>
     public static readonly Setting<string> Data = Settings.Text(
@@ -112,6 +113,24 @@ public static class CommonOptions
     /// <summary>--epsilon</summary>
     public static readonly Setting<double> Epsilon = Settings.Number(
         "--epsilon", "Added to the root in adagrad, rmsprop and adam, at least 0. Default 1e-8, adagrad 1e-10.", x => x >= 0, "of at least 0");
+
+    /// <summary>--normalize</summary>
+    public static readonly Setting<NormalizationSpec> Normalize = new(
+        "--normalize",
+        "MEAN:STD",
+        "Every element x of a sample becomes (x - MEAN) / STD, as part of the model; one number each, or one for each channel (M,M,M:S,S,S). Default: as it is.",
+        ReadNormalization);
+
+    /// <summary>--augment-shift</summary>
+    public static readonly Setting<int> AugmentShift = Settings.Count(
+        "--augment-shift", "Move each training image by up to N whole pixels along each axis. Default 0.", 0, IdxReader.MaximumImageSide);
+
+    /// <summary>--augment-rotation</summary>
+    public static readonly Setting<double> AugmentRotation = Settings.Number(
+        "--augment-rotation", "Turn each training image by up to X degrees, 0 to 180. Default 0.", x => x is >= 0 and <= AugmentationSpec.MaximumRotationDegrees, "from 0 to 180");
+
+    /// <summary>--augment-flip</summary>
+    public static readonly Setting<bool> AugmentFlip = Settings.Flag("--augment-flip", "Mirror every second training image, by chance, left to right.");
 
     /// <summary>--seed</summary>
     public static readonly Setting<ulong> Seed = new(
@@ -237,7 +256,7 @@ public static class CommonOptions
     public static readonly IReadOnlyList<Setting> OfRun =
     [
         Model, Hidden, Activation, Initializer, Dataset, Data, Epochs, Steps, BatchSize, Optimizer, LearningRate, Momentum, Alpha, Beta1, Beta2,
-        Epsilon, Seed, Shards,
+        Epsilon, Seed, Shards, Normalize, AugmentShift, AugmentRotation, AugmentFlip,
     ];
 
     private static Setting<double> Decay(string name, string help) => Settings.Number(name, help, x => x is >= 0 and < 1, "of at least 0 and below 1");
@@ -245,6 +264,15 @@ public static class CommonOptions
     private static string LearningRates() => string.Join(", ", OptimizerSpec.Names
         .GroupBy(OptimizerSpec.DefaultLearningRate)
         .Select(group => FormattableString.Invariant($"{group.Key} for {string.Join("/", group)}")));
+
+    private static IEnumerable<string> DatasetNames => DatasetCatalog.All.Select(entry => entry.Name);
+
+    private static string ReadDataset(string text) =>
+        DatasetNames.Contains(text) || DatasetPath.TryParse(text) is not null
+            ? text
+            : throw new FormatException($"one of: {string.Join(", ", DatasetNames)}; or {DatasetPath.Forms}.{NearestName.Suggestion(text, [.. DatasetNames])}");
+
+    private static NormalizationSpec ReadNormalization(string text) => NormalizationSpec.Parse(text);
 
     private static string ReadModel(string text) =>
         text.EndsWith(".json", StringComparison.OrdinalIgnoreCase) || ModelCatalog.Names.Contains(text)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using DistTrain.Core;
+using DistTrain.Core.Data;
 using DistTrain.Core.Formats;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
@@ -192,8 +193,22 @@ public sealed class ConfigFile
                 Add(CommonOptions.Beta2, optimizer.Beta2);
                 Add(CommonOptions.Epsilon, optimizer.Epsilon);
                 break;
+            case "augmentation":
+                var augmentation = Deserialize<AugmentationSpec>(ref reader);
+                AddText(CommonOptions.AugmentShift, augmentation.Shift.ToString(CultureInfo.InvariantCulture));
+                AddText(CommonOptions.AugmentRotation, augmentation.RotationDegrees.ToString("R", CultureInfo.InvariantCulture));
+                AddText(CommonOptions.AugmentFlip, augmentation.HorizontalFlip ? "true" : "false");
+                break;
             default:
                 throw new JsonException($"'{member}' cannot be an object.");
+        }
+
+        void AddText(Setting setting, string text)
+        {
+            if (!_values.TryAdd(setting.Key, (text, line)))
+            {
+                throw new JsonException($"'{setting.Key}' stands beside an augmentation that says it too.");
+            }
         }
 
         void Add(Setting setting, double? value)

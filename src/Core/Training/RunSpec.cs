@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using DistTrain.Core.Data;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
 
@@ -14,6 +15,7 @@ namespace DistTrain.Core.Training;
 /// <param name="Epochs">How long to train; null if <paramref name="Steps"/> says it.</param>
 /// <param name="Steps">How long to train; null if <paramref name="Epochs"/> says it.</param>
 /// <param name="NumericsRevision">Which contract of bits: <see cref="CurrentNumericsRevision"/>.</param>
+/// <param name="Augmentation">How the images of a training step are moved; null for not at all.</param>
 public sealed record RunSpec(
     ModelSpec Model,
     DatasetSpec Dataset,
@@ -23,7 +25,8 @@ public sealed record RunSpec(
     ulong Seed,
     int? Epochs = null,
     long? Steps = null,
-    int NumericsRevision = RunSpec.CurrentNumericsRevision)
+    int NumericsRevision = RunSpec.CurrentNumericsRevision,
+    AugmentationSpec? Augmentation = null)
 {
     /// <summary>Raised only with a page in docs/decisions/ that says why bits changed.</summary>
     public const int CurrentNumericsRevision = 1;
@@ -51,7 +54,7 @@ public sealed record RunSpec(
 
     /// <summary>Refuses other data than the run was made for.</summary>
     /// <exception cref="InvalidInputException">The digests differ.</exception>
-    public void RequireData(Data.Dataset data)
+    public void RequireData(Dataset data)
     {
         if (Dataset.Digest != data.Digest)
         {
@@ -83,6 +86,7 @@ public sealed record RunSpec(
             $"The run follows numerics revision {NumericsRevision}, this build {CurrentNumericsRevision}: its bits would differ. Use the build that began it.");
         Dataset.Validate();
         Dataset.RequireFit(Model.Name, shapes[0]);
+        Augmentation?.Validate(Dataset.SampleShape());
         Require(
             shapes[^1].Size == Dataset.ClassCount,
             $"Model {Model.Name} gives {shapes[^1].Size} scores, but {Dataset.Name} has {Dataset.ClassCount} classes.");
