@@ -137,7 +137,7 @@ public sealed class DataVerifyVerb : DataVerb
         var images = dataset.Train;
         call.Surroundings.Output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{what} {state}: {images.Count:N0} + {dataset.Test.Count:N0} images, digest {dataset.Digest}; "
-            + $"samples of ({images.Channels}, {images.Height}, {images.Width}) {(images.ElementKind == ElementKind.Byte ? "bytes" : "binary32 numbers")}, {images.ClassCount} classes."));
+            $"{what} {state}: {images.Count:N0} + {dataset.Test.Count:N0} samples, digest {dataset.Digest}; "
+            + $"each ({images.Channels}, {images.Height}, {images.Width}) {(images.ElementKind == ElementKind.Byte ? "bytes" : "binary32 numbers")}, {images.ClassCount} classes."));
     }
 }

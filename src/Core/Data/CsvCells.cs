@@ -63,11 +63,14 @@ internal ref struct CsvCells(ReadOnlySpan<byte> text, string file)
     /// <summary>An error at the last cell.</summary>
     public readonly InvalidInputException Wrong(string what) => new(FormattableString.Invariant($"'{file}', line {Line}, column {Column}: {what}."));
 
-    /// <summary>A cell as messages show it: short and printable.</summary>
-    public static string Show(ReadOnlySpan<byte> cell)
+    /// <summary>A cell as messages show it: short and printable, in quotation marks.</summary>
+    public static string Show(ReadOnlySpan<byte> cell) => Show(Encoding.UTF8.GetString(cell[..Math.Min(cell.Length, 4 * ShownCharacters)]));
+
+    /// <inheritdoc cref="Show(ReadOnlySpan{byte})"/>
+    public static string Show(string cell)
     {
-        var text = Encoding.UTF8.GetString(cell[..Math.Min(cell.Length, ShownCharacters)]);
-        return $"'{string.Concat(text.Select(character => char.IsControl(character) ? '?' : character))}{(cell.Length > ShownCharacters ? "…" : "")}'";
+        var shown = cell.Length > ShownCharacters ? cell[..ShownCharacters] + "…" : cell;
+        return $"'{string.Concat(shown.Select(character => char.IsControl(character) ? '?' : character))}'";
     }
 
     private ReadOnlySpan<byte> Quoted(ReadOnlySpan<byte> from)

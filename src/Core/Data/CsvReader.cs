@@ -83,7 +83,7 @@ public static class CsvReader
         if (names.Length is < 2 or > MaximumClassCount)
         {
             throw new InvalidInputException(
-                $"'{train.File}': the label column '{train.Header[train.LabelColumn]}' has {names.Length} different values; there must be 2 to {MaximumClassCount} classes. "
+                $"'{train.File}': the label column {CsvCells.Show(train.Header[train.LabelColumn])} has {names.Length} different values; there must be 2 to {MaximumClassCount} classes. "
                 + "Name the column with the classes 'label'.");
         }
         return (names.Select((name, i) => (name, i)).ToDictionary(pair => pair.name, pair => (byte)pair.i), names.Length);

@@ -53,7 +53,7 @@ internal sealed class CsvTable
                 if (!cells.EndsRow && column + 1 == table.Header.Length)
                     throw cells.Wrong(FormattableString.Invariant($"the row goes on after the {table.Header.Length} cells that the header has"));
                 if (cell.IsEmpty)
-                    throw cells.Wrong($"the cell of '{table.Header[column]}' is empty; every cell needs a value");
+                    throw cells.Wrong($"the cell of {CsvCells.Show(table.Header[column])} is empty; every cell needs a value");
                 if (column == table.LabelColumn)
                     table.Labels.Add(Intern(known, cells.Text(cell)));
                 else
@@ -109,9 +109,9 @@ internal sealed class CsvTable
         const NumberStyles number = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
         // The words NaN and Infinity are read whatever the style says.
         if (!float.TryParse(cell, number, CultureInfo.InvariantCulture, out var value) || !cell.ContainsAnyInRange((byte)'0', (byte)'9'))
-            throw cells.Wrong($"{CsvCells.Show(cell)} in '{column}' is no number; write it like 5, -0.25 or 1e-3");
+            throw cells.Wrong($"{CsvCells.Show(cell)} in {CsvCells.Show(column)} is no number; write it like 5, -0.25 or 1e-3");
         if (!float.IsFinite(value))
-            throw cells.Wrong($"{CsvCells.Show(cell)} in '{column}' is beyond binary32, whose largest number is 3.4e38");
+            throw cells.Wrong($"{CsvCells.Show(cell)} in {CsvCells.Show(column)} is beyond binary32, whose largest number is 3.4e38");
         BecomeReal();
         _values.Add(value);
     }

@@ -56,7 +56,7 @@ public sealed unsafe class GradientCheck : IDisposable
         {
             throw new InvalidInputException(
                 $"Model {model.Name} takes samples of shape {shapes[0]} and gives {shapes[^1].Size} scores, "
-                + $"but the images have {images.ImageSize} elements and {images.ClassCount} classes.");
+                + $"but the images have ({images.Channels}, {images.Height}, {images.Width}) and {images.ClassCount} classes.");
         }
 
         var samples = Sampler.Permutation(seed, epoch: 0, images.Count).AsSpan(0, Math.Min(sampleCount, images.Count));
