@@ -105,32 +105,14 @@ public static class CommonOptions
     public static readonly Setting<double> Alpha = Decay("--alpha", "Smoothing of rmsprop, in [0, 1). Default 0.99.");
 
     /// <summary>--beta1</summary>
-    public static readonly Setting<double> Beta1 = Decay("--beta1", "First moment's decay of adam, in [0, 1). Default 0.9.");
+    public static readonly Setting<double> Beta1 = Decay("--beta1", "First moment's decay of adam, adamw and lamb, in [0, 1). Default 0.9.");
 
     /// <summary>--beta2</summary>
-    public static readonly Setting<double> Beta2 = Decay("--beta2", "Second moment's decay of adam, in [0, 1). Default 0.999.");
+    public static readonly Setting<double> Beta2 = Decay("--beta2", "Second moment's decay of adam, adamw and lamb, in [0, 1). Default 0.999.");
 
     /// <summary>--epsilon</summary>
     public static readonly Setting<double> Epsilon = Settings.Number(
-        "--epsilon", "Added to the root in adagrad, rmsprop and adam, at least 0. Default 1e-8, adagrad 1e-10.", x => x >= 0, "of at least 0");
-
-    /// <summary>--normalize</summary>
-    public static readonly Setting<NormalizationSpec> Normalize = new(
-        "--normalize",
-        "MEAN:STD",
-        "Every element x of a sample becomes (x - MEAN) / STD, as part of the model; one number each, or one for each channel (M,M,M:S,S,S). Default: as it is.",
-        ReadNormalization);
-
-    /// <summary>--augment-shift</summary>
-    public static readonly Setting<int> AugmentShift = Settings.Count(
-        "--augment-shift", "Move each training image by up to N whole pixels along each axis. Default 0.", 0, IdxReader.MaximumImageSide);
-
-    /// <summary>--augment-rotation</summary>
-    public static readonly Setting<double> AugmentRotation = Settings.Number(
-        "--augment-rotation", "Turn each training image by up to X degrees, 0 to 180. Default 0.", x => x is >= 0 and <= AugmentationSpec.MaximumRotationDegrees, "from 0 to 180");
-
-    /// <summary>--augment-flip</summary>
-    public static readonly Setting<bool> AugmentFlip = Settings.Flag("--augment-flip", "Mirror every second training image, by chance, left to right.");
+        "--epsilon", "Added to the root in adagrad, rmsprop, adam, adamw and lamb, at least 0. Default 1e-8, adagrad 1e-10, lamb 1e-6.", x => x >= 0, "of at least 0");
 
     /// <summary>--seed</summary>
     public static readonly Setting<ulong> Seed = new(
@@ -256,7 +238,7 @@ public static class CommonOptions
     public static readonly IReadOnlyList<Setting> OfRun =
     [
         Model, Hidden, Activation, Initializer, Dataset, Data, Epochs, Steps, BatchSize, Optimizer, LearningRate, Momentum, Alpha, Beta1, Beta2,
-        Epsilon, Seed, Shards, Normalize, AugmentShift, AugmentRotation, AugmentFlip,
+        Epsilon, .. LearningOptions.All, Seed, Shards, .. SampleOptions.All,
     ];
 
     private static Setting<double> Decay(string name, string help) => Settings.Number(name, help, x => x is >= 0 and < 1, "of at least 0 and below 1");
@@ -271,8 +253,6 @@ public static class CommonOptions
         DatasetNames.Contains(text) || DatasetPath.TryParse(text) is not null
             ? text
             : throw new FormatException($"one of: {string.Join(", ", DatasetNames)}; or {DatasetPath.Forms}.{NearestName.Suggestion(text, [.. DatasetNames])}");
-
-    private static NormalizationSpec ReadNormalization(string text) => NormalizationSpec.Parse(text);
 
     private static string ReadModel(string text) =>
         text.EndsWith(".json", StringComparison.OrdinalIgnoreCase) || ModelCatalog.Names.Contains(text)

@@ -184,36 +184,57 @@ public sealed class ConfigFile
                 _values.Add(member, (Dataset.Name, line));
                 break;
             case "optimizer":
-                var optimizer = Deserialize<OptimizerSpec>(ref reader);
-                _values.Add(member, (optimizer.Name, line));
-                Add(CommonOptions.LearningRate, optimizer.LearningRate);
-                Add(CommonOptions.Momentum, optimizer.Momentum);
-                Add(CommonOptions.Alpha, optimizer.Alpha);
-                Add(CommonOptions.Beta1, optimizer.Beta1);
-                Add(CommonOptions.Beta2, optimizer.Beta2);
-                Add(CommonOptions.Epsilon, optimizer.Epsilon);
+                AddOptimizer(Deserialize<OptimizerSpec>(ref reader), line);
                 break;
             case "augmentation":
-                var augmentation = Deserialize<AugmentationSpec>(ref reader);
-                AddText(CommonOptions.AugmentShift, augmentation.Shift.ToString(CultureInfo.InvariantCulture));
-                AddText(CommonOptions.AugmentRotation, augmentation.RotationDegrees.ToString("R", CultureInfo.InvariantCulture));
-                AddText(CommonOptions.AugmentFlip, augmentation.HorizontalFlip ? "true" : "false");
+                AddAugmentation(Deserialize<AugmentationSpec>(ref reader), line);
                 break;
             default:
                 throw new JsonException($"'{member}' cannot be an object.");
         }
+    }
 
-        void AddText(Setting setting, string text)
+    private void AddAugmentation(AugmentationSpec augmentation, int line)
+    {
+        Add(SampleOptions.AugmentShift, augmentation.Shift.ToString(CultureInfo.InvariantCulture));
+        Add(SampleOptions.AugmentRotation, augmentation.RotationDegrees.ToString("R", CultureInfo.InvariantCulture));
+        Add(SampleOptions.AugmentFlip, augmentation.HorizontalFlip ? "true" : "false");
+
+        void Add(Setting setting, string text)
         {
             if (!_values.TryAdd(setting.Key, (text, line)))
             {
                 throw new JsonException($"'{setting.Key}' stands beside an augmentation that says it too.");
             }
         }
+    }
 
-        void Add(Setting setting, double? value)
+    private void AddOptimizer(OptimizerSpec optimizer, int line)
+    {
+        _values.Add(CommonOptions.Optimizer.Key, (optimizer.Name, line));
+        Add(CommonOptions.LearningRate, optimizer.LearningRate);
+        Add(CommonOptions.Momentum, optimizer.Momentum);
+        Add(CommonOptions.Alpha, optimizer.Alpha);
+        Add(CommonOptions.Beta1, optimizer.Beta1);
+        Add(CommonOptions.Beta2, optimizer.Beta2);
+        Add(CommonOptions.Epsilon, optimizer.Epsilon);
+        Add(LearningOptions.WeightDecay, optimizer.WeightDecay);
+        Add(LearningOptions.L1, optimizer.L1);
+        Add(LearningOptions.ClipNorm, optimizer.ClipNorm);
+        if (optimizer.Schedule is { } schedule)
         {
-            if (value is { } number && !_values.TryAdd(setting.Key, (number.ToString("R", CultureInfo.InvariantCulture), line)))
+            AddText(LearningOptions.Schedule, ScheduleSpec.Kinds[(int)schedule.Kind]);
+            AddText(LearningOptions.WarmupSteps, schedule.WarmupSteps?.ToString(CultureInfo.InvariantCulture));
+            AddText(LearningOptions.DecaySteps, schedule.DecaySteps?.ToString(CultureInfo.InvariantCulture));
+            Add(LearningOptions.Gamma, schedule.Gamma);
+            Add(LearningOptions.MinimumLearningRate, schedule.MinimumLearningRate);
+        }
+
+        void Add(Setting setting, double? value) => AddText(setting, value?.ToString("R", CultureInfo.InvariantCulture));
+
+        void AddText(Setting setting, string? text)
+        {
+            if (text is not null && !_values.TryAdd(setting.Key, (text, line)))
             {
                 throw new JsonException($"'{setting.Key}' stands beside an optimizer that says it too.");
             }

@@ -83,12 +83,12 @@ public sealed record RunRequest
     public static ModelSpec ReadModel(SettingValues values, Surroundings surroundings)
     {
         var model = ReadLayers(values, surroundings);
-        if (!values.Has(CommonOptions.Normalize))
+        if (!values.Has(SampleOptions.Normalize))
         {
             return model;
         }
 
-        model = model with { Normalization = values.Get(CommonOptions.Normalize, null!) };
+        model = model with { Normalization = values.Get(SampleOptions.Normalize, null!) };
         model.Shapes();
         return model;
     }
@@ -147,7 +147,7 @@ public sealed record RunRequest
     private static AugmentationSpec? ReadAugmentation(SettingValues values)
     {
         var augmentation = new AugmentationSpec(
-            values.Get(CommonOptions.AugmentShift, 0), (float)values.Get(CommonOptions.AugmentRotation, 0d), values.Get(CommonOptions.AugmentFlip, false));
+            values.Get(SampleOptions.AugmentShift, 0), (float)values.Get(SampleOptions.AugmentRotation, 0d), values.Get(SampleOptions.AugmentFlip, false));
         return augmentation == new AugmentationSpec() ? null : augmentation;
     }
 
@@ -173,7 +173,7 @@ public sealed record RunRequest
         var name = values.Get(CommonOptions.Optimizer, CommonOptions.DefaultOptimizer);
         // Constants in a file belong to the file's optimizer: another one does not inherit them.
         var fileIsOfAnother = values.File?.Values.TryGetValue(CommonOptions.Optimizer.Key, out var inFile) == true && inFile.Text != name;
-        return new OptimizerSpec(
+        var optimizer = new OptimizerSpec(
             name,
             Find(CommonOptions.LearningRate) ?? OptimizerSpec.DefaultLearningRate(name),
             Find(CommonOptions.Momentum),
@@ -181,6 +181,7 @@ public sealed record RunRequest
             Find(CommonOptions.Beta1),
             Find(CommonOptions.Beta2),
             Find(CommonOptions.Epsilon));
+        return LearningOptions.Complete(optimizer, values, fileCounts: !fileIsOfAnother);
 
         double? Find(Setting<double> setting) =>
             fileIsOfAnother && values.Origin(setting) == SettingOrigin.ConfigFile ? null : values.Find(setting);

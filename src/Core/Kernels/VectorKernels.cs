@@ -21,7 +21,7 @@ public static class VectorKernels
 /// <see cref="AlignedBuffer{T}"/> are.
 /// </summary>
 /// <typeparam name="TLanes">The width.</typeparam>
-public sealed unsafe class VectorKernels<TLanes> : Kernels<float>
+public sealed unsafe partial class VectorKernels<TLanes> : Kernels<float>
     where TLanes : unmanaged, ILanes<TLanes, float>
 {
     private const int SumLanes = 16;
@@ -211,6 +211,9 @@ public sealed unsafe class VectorKernels<TLanes> : Kernels<float>
         TLanes.Store(sum, lanes);
         return !new ReadOnlySpan<float>(lanes, TLanes.Count).ContainsAnyExcept(0f);
     }
+
+    /// <inheritdoc/>
+    protected override double SumOfSquaresOfBlock(float* values, int count) => SquareSums.OfBlock<TLanes>(values, count);
 
     private static void UpdateAt<TOperator, TAny>(TOperator update, float* parameters, float* gradientSums, float* slot0, float* slot1, nint i)
         where TOperator : struct, IUpdateOperator<float>

@@ -69,3 +69,10 @@ public sealed record StepSpec : LayerSpec
     public override Layer<T> Build<T>(Kernels<T> kernels, Shape input, in LayerPlace place) =>
         new Activation<T, StepForward, StepBackward>(kernels, input, default, default, DerivativeKind.OfInput | DerivativeKind.HasKink);
 }
+
+/// <summary><see cref="Softmax{T}"/>. The loss softmax-cross-entropy has its own: do not use both.</summary>
+public sealed record SoftmaxSpec : LayerSpec
+{
+    /// <inheritdoc/>
+    public override Layer<T> Build<T>(Kernels<T> kernels, Shape input, in LayerPlace place) => new Softmax<T>(kernels, input);
+}

@@ -50,6 +50,9 @@ public sealed class LayerChain
     /// <summary>Multiplications with an addition in the forward pass of one sample.</summary>
     public long MultiplyAdds => _layers.Select((layer, i) => layer.MultiplyAdds(Shapes[i])).Sum();
 
+    /// <summary>The smallest <see cref="LayerSpec.StatisticSize"/> of its layers; null if none has one.</summary>
+    public int? SmallestStatisticSize => _layers.Select((layer, i) => layer.StatisticSize(Shapes[i])).Min();
+
     /// <summary>Why a model with these layers cannot be trained; null if it can.</summary>
     public string? ReasonNotToTrain => _layers.Select(layer => layer.ReasonNotToTrain()).FirstOrDefault(reason => reason is not null);
 

@@ -35,6 +35,12 @@ public abstract record LayerSpec
     /// <summary>Multiplications with an addition in the forward pass of one sample, products and convolutions only.</summary>
     public virtual long MultiplyAdds(Shape input) => 0;
 
+    /// <summary>
+    /// Elements of one sample that each statistic of a batch is over, in a layer that has such; null in all others. A shard of fewer than two elements
+    /// has no variance.
+    /// </summary>
+    public virtual int? StatisticSize(Shape input) => null;
+
     /// <summary>Why a model with this layer cannot be trained; null if it can. Default: null.</summary>
     public virtual string? ReasonNotToTrain() => null;
 

@@ -22,6 +22,17 @@ public static class SpecCatalog
         new(typeof(GeluSpec), "gelu"),
         new(typeof(IdentitySpec), "identity"),
         new(typeof(StepSpec), "step"),
+        new(typeof(ConvolutionSpec), "convolution"),
+        new(typeof(MaxPoolingSpec), "max-pooling"),
+        new(typeof(AveragePoolingSpec), "average-pooling"),
+        new(typeof(GlobalAveragePoolingSpec), "global-average-pooling"),
+        new(typeof(FlattenSpec), "flatten"),
+        new(typeof(SoftmaxSpec), "softmax"),
+        new(typeof(BatchNormalizationSpec), "batch-normalization"),
+        new(typeof(LocalResponseNormalizationSpec), "local-response-normalization"),
+        new(typeof(DropoutSpec), "dropout"),
+        new(typeof(ResidualSpec), "residual"),
+        new(typeof(ParallelSpec), "parallel"),
     ];
 
     private static readonly List<JsonDerivedType> LossTypes =

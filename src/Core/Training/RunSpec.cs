@@ -37,6 +37,9 @@ public sealed record RunSpec(
     /// <summary>Images per evaluation shard: small enough to balance over workers, large enough for fast products.</summary>
     private const int SamplesPerEvaluationShard = 500;
 
+    /// <summary>Elements under which the statistics of a shard are poor.</summary>
+    private const int RecommendedStatistic = 16;
+
     /// <summary>Steps in one pass over the training set.</summary>
     [JsonIgnore]
     public int StepsPerEpoch => Sampler.StepsPerEpoch(Dataset.TrainCount, BatchSize);
@@ -52,6 +55,16 @@ public sealed record RunSpec(
     /// <summary>Whether the test set is evaluated after that many steps: after each epoch, and at the end.</summary>
     public bool EvaluationIsDue(long stepsDone) => stepsDone > 0 && (stepsDone == TotalSteps || stepsDone % StepsPerEpoch == 0);
 
+    /// <summary>The fewest elements that a statistic of batch normalisation is over, in any shard of any step; null without one.</summary>
+    private long? SmallestStatistic => Model.Chain().SmallestStatisticSize is { } size
+        ? size * Math.Min(SmallestShard(Math.Min(BatchSize, Dataset.TrainCount)), SmallestShard(((Dataset.TrainCount - 1) % BatchSize) + 1))
+        : null;
+
+    /// <summary>What is allowed but seldom meant, for people to read.</summary>
+    public IEnumerable<string> Warnings() => SmallestStatistic is < RecommendedStatistic and var statistic
+        ? [$"The statistics of batch normalisation are those of a shard, and some have {statistic} elements only: fewer shards (--shards) or a larger batch make them steadier."]
+        : [];
+
     /// <summary>Refuses other data than the run was made for.</summary>
     /// <exception cref="InvalidInputException">The digests differ.</exception>
     public void RequireData(Dataset data)
@@ -63,6 +76,9 @@ public sealed record RunSpec(
         }
     }
 
+    /// <summary>The samples of a batch's smallest shard that is not empty.</summary>
+    private int SmallestShard(int samples) => Math.Max(1, samples / ShardCount);
+
     /// <summary>Checks everything that can be checked without the data.</summary>
     /// <exception cref="InvalidInputException">Something is missing, out of range or does not fit.</exception>
     public void Validate()
@@ -72,7 +88,9 @@ public sealed record RunSpec(
             throw new InvalidInputException("A run needs model, dataset and optimizer.");
         }
 
-        var shapes = Model.Shapes();
+        var chain = Model.Chain();
+        var shapes = chain.Shapes;
+        Require(chain.ReasonNotToTrain is null, $"Model {Model.Name} cannot be trained: {chain.ReasonNotToTrain}");
         Optimizer.Validate();
         Require(BatchSize >= 1, $"The batch size is {BatchSize}; it must be at least 1.");
         Require(ShardCount is >= 1 and <= MaximumShardCount, $"The shard count is {ShardCount}; it must be from 1 to {MaximumShardCount}.");
@@ -81,6 +99,7 @@ public sealed record RunSpec(
         Require(Steps is null or (>= 1 and < RandomStream.StepLimit), $"The number of steps is {Steps}; it must be from 1 to {RandomStream.StepLimit - 1}.");
         Require(Dataset.TrainCount >= 1 && Dataset.TestCount >= 1, $"The dataset {Dataset.Name} is empty.");
         Require(TotalSteps < RandomStream.StepLimit, $"{Epochs} epochs are {TotalSteps} steps; there must be fewer than {RandomStream.StepLimit}.");
+        Optimizer.Schedule?.ValidateFor(TotalSteps);
         Require(
             NumericsRevision == CurrentNumericsRevision,
             $"The run follows numerics revision {NumericsRevision}, this build {CurrentNumericsRevision}: its bits would differ. Use the build that began it.");
@@ -90,6 +109,11 @@ public sealed record RunSpec(
         Require(
             shapes[^1].Size == Dataset.ClassCount,
             $"Model {Model.Name} gives {shapes[^1].Size} scores, but {Dataset.Name} has {Dataset.ClassCount} classes.");
+
+        Require(
+            SmallestStatistic is not < 2,
+            $"Model {Model.Name} has batch normalisation, whose statistics are those of a shard, and with a batch size of {BatchSize}, {ShardCount} shards and "
+            + $"{Dataset.TrainCount} training samples some shard has a single sample, which has no variance. Take fewer shards (--shards) or another batch size.");
 
         static void Require(bool condition, string message)
         {

@@ -38,7 +38,7 @@ public sealed unsafe class TrainingState : IDisposable
         _spec = spec;
         _kernels = kernels;
         Parameters = spec.Model.InitialParameters(spec.Seed);
-        _optimizer = Optimizer.Create(spec.Optimizer, kernels, Parameters.Layout.ParameterLength);
+        _optimizer = Optimizer.Create(spec.Optimizer, kernels, Parameters.Layout);
         Pools = new PartialPools(Parameters.Layout.Length);
         _gradientTree = new PartialTree(kernels, Pools.Training);
         _evaluationTree = new PartialTree(kernels, Pools.Evaluation);
@@ -142,7 +142,7 @@ public sealed unsafe class TrainingState : IDisposable
             }
 
             CountLoss(root, step);
-            _optimizer.Step(Parameters.Pointer, root.Gradient.Pointer, root.SampleCount);
+            _optimizer.Step(Parameters.Pointer, root.Gradient.Pointer, root.SampleCount, _spec.Optimizer.LearningRateAt(step, _spec.TotalSteps));
             MoveBuffers(root);
             StepsDone = step + 1;
             Chain = HashChain.Next(Chain, StepsDone, Parameters.Values);

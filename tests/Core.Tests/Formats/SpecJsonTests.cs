@@ -32,6 +32,20 @@ public sealed class SpecJsonTests
     }
 
     [Fact]
+    public void Run_LearningWithEverything_IsTheSameAfterARoundTripAndAbsentIfNotAskedFor()
+    {
+        var optimizer = new OptimizerSpec("lamb", 0.001, WeightDecay: 0.1, L1: 1e-5, ClipNorm: 0.5, Schedule: new ScheduleSpec(ScheduleKind.Step, 3, 4, 0.5));
+        var text = SpecJson.Write(Run with { Optimizer = optimizer }, indented: false);
+        Assert.Equal(optimizer, SpecJson.ReadRun(text, "run.json").Optimizer);
+        Assert.Contains(
+            """{"name":"lamb","learningRate":0.001,"weightDecay":0.1,"l1":1E-05,"clipNorm":0.5,"schedule":{"kind":"step","warmupSteps":3,"decaySteps":4,"gamma":0.5}}""",
+            text, StringComparison.Ordinal);
+        // Names, and so the hash of a specification, of runs that began before these existed.
+        Assert.Contains("""{"name":"adam","learningRate":0.001,"beta2":0.99}""", SpecJson.Write(Run, indented: false), StringComparison.Ordinal);
+        Assert.Throws<InvalidInputException>(() => SpecJson.ReadRun(text.Replace("\"step\"", "\"stairs\"", StringComparison.Ordinal), "run.json"));
+    }
+
+    [Fact]
     public void Model_EveryCatalogueEntryAndLayer_IsTheSameAfterARoundTrip()
     {
         var everything = new ModelSpec(

@@ -99,7 +99,14 @@ public sealed unsafe class KernelTests
             CheckUpdate(kernels, new NesterovUpdate<float>(-0.1f, 1f / 97, 0.9f), slots: 1, length);
             CheckUpdate(kernels, new AdaGradUpdate<float>(-0.1f, 1f / 97, 1e-10f), slots: 1, length);
             CheckUpdate(kernels, new RmsPropUpdate<float>(-0.1f, 1f / 97, 0.99f, 0.01f, 1e-8f), slots: 1, length);
-            CheckUpdate(kernels, new AdamUpdate<float>(-0.1f, 1f / 97, 0.1f, 0.999f, 0.001f, 0.3f, 1e-8f), slots: 2, length);
+            var moments = new AdamMoments<float>(1f / 97, 0.1f, 0.999f, 0.001f);
+            var adam = new AdamUpdate<float>(moments, -0.1f, 0.3f, 1e-8f);
+            CheckUpdate(kernels, adam, slots: 2, length);
+            CheckUpdate(kernels, new AdamWUpdate<float>(adam, 0.99f), slots: 2, length);
+            CheckUpdate(kernels, moments, slots: 2, length);
+            CheckUpdate(kernels, new LambDirection<float>(0.1f, 0.3f, 1e-6f, 0.01f), slots: 2, length);
+            CheckUpdate(kernels, new DecayedGradient<float>(0.3f, 0.01f, 0.02f), slots: 0, length);
+            CheckUpdate(kernels, new Scale<float>(1f / 97), slots: 0, length);
         }
     }
 

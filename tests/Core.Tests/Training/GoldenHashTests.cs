@@ -33,6 +33,13 @@ public sealed class GoldenHashTests
         ["adagrad"] = data => Run(data, ModelCatalog.Get("two-layer"), "adagrad"),
         ["rmsprop"] = data => Run(data, ModelCatalog.Get("two-layer"), "rmsprop"),
         ["adam"] = data => Run(data, ModelCatalog.Get("two-layer"), "adam"),
+        ["adamw"] = data => Run(data, ModelCatalog.Get("two-layer"), "adamw"),
+        ["lamb"] = data => Run(data, ModelCatalog.Get("two-layer"), "lamb"),
+        ["momentum, decay, l1, clipping"] = data => With(
+            Run(data, ModelCatalog.Get("two-layer"), "momentum"), optimizer => optimizer with { WeightDecay = 1e-3, L1 = 1e-4, ClipNorm = 0.5 }),
+        ["adam, cosine, warm-up"] = data => With(
+            Run(data, ModelCatalog.Get("two-layer"), "adam"),
+            optimizer => optimizer with { Schedule = new ScheduleSpec(ScheduleKind.Cosine, WarmupSteps: 5, MinimumLearningRate: 1e-5) }),
         ["sigmoid, xavier, adam, batch 97, 5 shards"] = data =>
             Run(data, ModelCatalog.MultiLayer("m", [33, 17], new SigmoidSpec(), InitializerKind.Xavier), "adam", batchSize: 97, shardCount: 5),
         ["two-layer, shift 2, rotation 10, flip, normalised"] = data => Run(
@@ -97,6 +104,8 @@ public sealed class GoldenHashTests
 
     private static RunSpec Run(Dataset data, ModelSpec model, string optimizer, int batchSize = 100, int shardCount = 8) =>
         TestData.Run(model, data, optimizer, batchSize, shardCount, steps: 30);
+
+    private static RunSpec With(RunSpec run, Func<OptimizerSpec, OptimizerSpec> change) => run with { Optimizer = change(run.Optimizer) };
 
     private static RunSpec Mnist(Dataset data, ModelSpec model, string optimizer) =>
         TestData.Run(model, data, optimizer, batchSize: 100, shardCount: 8, steps: null, epochs: 1);
