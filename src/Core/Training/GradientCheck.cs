@@ -57,7 +57,7 @@ public sealed unsafe class GradientCheck : IDisposable
         {
             throw new InvalidInputException(
                 $"Model {model.Name} takes samples of shape {shapes[0]} and gives {shapes[^1].Size} scores, "
-                + $"but the images have {images.ImageSize} elements and {images.ClassCount} classes.");
+                + $"but the images have ({images.Channels}, {images.Height}, {images.Width}) and {images.ClassCount} classes.");
         }
 
         var samples = Sampler.Permutation(seed, epoch: 0, images.Count).AsSpan(0, Math.Min(sampleCount ?? plan.SampleCount, images.Count));
@@ -68,14 +68,12 @@ public sealed unsafe class GradientCheck : IDisposable
         _inputs = new RowBuffer<double>(images.ImageSize);
         _input = _inputs.Rows(samples.Length);
         _labels = new byte[samples.Length];
-        fixed (byte* pixels = images.Pixels)
+        var loader = new SampleLoader<double>(model, _kernels);
+        for (var row = 0; row < samples.Length; row++)
         {
-            for (var row = 0; row < samples.Length; row++)
-            {
-                _labels[row] = images.Labels[samples[row]];
-                var image = pixels + ((nint)samples[row] * images.ImageSize);
-                _kernels.BytesToUnit(image, _input.Data + ((nint)row * _input.Stride), images.ImageSize);
-            }
+            var pointer = _input.Data + ((nint)row * _input.Stride);
+            _labels[row] = loader.Load(images, samples[row], pointer);
+            loader.Normalize(pointer, images.ImageSize);
         }
 
         _parameters = new AlignedBuffer<double>(Layout.Length);
