@@ -1,4 +1,3 @@
-using System.IO.Hashing;
 using System.Numerics;
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Layers;
@@ -38,6 +37,28 @@ public sealed unsafe class Network<T> : IDisposable
     /// <summary>(rows, input) → scores (rows, classes)</summary>
     public Matrix<T> Forward(Matrix<T> input, in ForwardPass pass) => _layers.Forward(input, pass);
 
+    /// <summary>The input of layer <paramref name="layer"/>.</summary>
+    public Matrix<T> ForwardUpTo(int layer, Matrix<T> input, in ForwardPass pass)
+    {
+        for (var i = 0; i < layer; i++)
+        {
+            input = Layers[i].Forward(input, pass);
+        }
+
+        return input;
+    }
+
+    /// <summary>The scores from the input of layer <paramref name="layer"/>.</summary>
+    public Matrix<T> ForwardFrom(int layer, Matrix<T> input, in ForwardPass pass)
+    {
+        for (var i = layer; i < Layers.Count; i++)
+        {
+            input = Layers[i].Forward(input, pass);
+        }
+
+        return input;
+    }
+
     /// <summary>The loss of each row, (rows, 1).</summary>
     public Matrix<T> Loss(Matrix<T> scores, ReadOnlySpan<byte> labels, bool isTraining)
     {
@@ -63,9 +84,6 @@ public sealed unsafe class Network<T> : IDisposable
         _layers.Backward(gradient, gradients, inputGradientWanted: false);
         return scores;
     }
-
-    /// <summary><see cref="Layer{T}.AppendBranches"/> of all layers.</summary>
-    public void AppendBranches(XxHash128 branches) => _layers.AppendBranches(branches);
 
     /// <inheritdoc/>
     public void Dispose()

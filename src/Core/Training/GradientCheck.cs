@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.IO.Hashing;
 using DistTrain.Core.Data;
 using DistTrain.Core.Kernels;
@@ -10,7 +11,7 @@ namespace DistTrain.Core.Training;
 /// <summary>
 /// Two ways to the gradient, compared (the book's section 5.7.3): backpropagation, and central differences
 /// <c>(L(w + h) − L(w − h)) / 2h</c>, both in <see cref="double"/> with the reference kernels. L is the sum of the losses of a small batch,
-/// at the model's initial parameters.
+/// at the model's initial parameters, those that start equal moved a little.
 /// </summary>
 public sealed unsafe class GradientCheck : IDisposable
 {
@@ -20,17 +21,14 @@ public sealed unsafe class GradientCheck : IDisposable
     /// <summary>The largest relative error of a right gradient.</summary>
     public const double Tolerance = 1e-6;
 
-    /// <summary>Tensors with more elements are checked at <see cref="SampledElements"/> of them.</summary>
-    public const int LargestWholeTensor = 10_000;
-
-    /// <summary>How many elements of a large tensor are checked.</summary>
-    public const int SampledElements = 200;
-
     /// <summary>
     /// Gradients below this are compared as if they were this large. The differences carry a rounding error of about 2⁻⁵² · L / h ≈ 5e-11
     /// each, so an element of 1e-6 is known to four digits only, whatever backpropagation says.
     /// </summary>
     public const double SmallestScale = 1e-4;
+
+    private const double Noise = 0.1;
+    private const int NoiseLayer = RandomStream.LayerLimit - 2;
 
     private readonly ReferenceKernels<double> _kernels = new();
     private readonly Network<double> _network;
@@ -38,7 +36,7 @@ public sealed unsafe class GradientCheck : IDisposable
     private readonly AlignedBuffer<double> _parameters;
     private readonly Matrix<double> _input;
     private readonly byte[] _labels;
-    private readonly int[] _elements;
+    private readonly IReadOnlyList<GradientCheckElements> _elements;
     private readonly ForwardPass _pass;
     private readonly XxHash128 _branches = new();
 
@@ -46,20 +44,23 @@ public sealed unsafe class GradientCheck : IDisposable
     /// <param name="model">The model; its samples have as many elements as the images.</param>
     /// <param name="images">Where the batch is drawn from.</param>
     /// <param name="seed">Of the initial parameters, the batch and the elements checked.</param>
-    /// <param name="sampleCount">The samples of the batch, at least 1; as many as there are images if there are fewer.</param>
+    /// <param name="sampleCount">
+    /// The samples of the batch, at least 1; as many as there are images if there are fewer. Null: <see cref="GradientCheckPlan.For"/> decides.
+    /// </param>
     /// <exception cref="InvalidInputException">The model does not fit the images.</exception>
-    public GradientCheck(ModelSpec model, LabeledImages images, ulong seed, int sampleCount = 8)
+    public GradientCheck(ModelSpec model, LabeledImages images, ulong seed, int? sampleCount = null)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(sampleCount, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(sampleCount ?? 1, 1);
+        var plan = GradientCheckPlan.For(model);
         var shapes = model.Shapes();
         if (shapes[0].Size != images.ImageSize || shapes[^1].Size < images.ClassCount)
         {
             throw new InvalidInputException(
                 $"Model {model.Name} takes samples of shape {shapes[0]} and gives {shapes[^1].Size} scores, "
-                + $"but the images have {images.ImageSize} elements and {images.ClassCount} classes.");
+                + $"but the images have ({images.Channels}, {images.Height}, {images.Width}) and {images.ClassCount} classes.");
         }
 
-        var samples = Sampler.Permutation(seed, epoch: 0, images.Count).AsSpan(0, Math.Min(sampleCount, images.Count));
+        var samples = Sampler.Permutation(seed, epoch: 0, images.Count).AsSpan(0, Math.Min(sampleCount ?? plan.SampleCount, images.Count));
         Layout = model.ParameterLayout();
         // One step's forward pass: batch statistics are the batch's, and a dropout mask is the same every time.
         _pass = ForwardPass.Training(new FoldPlan(shardCount: 1, new ShardRange(0, 1), samples.Length), seed, step: 0);
@@ -67,14 +68,12 @@ public sealed unsafe class GradientCheck : IDisposable
         _inputs = new RowBuffer<double>(images.ImageSize);
         _input = _inputs.Rows(samples.Length);
         _labels = new byte[samples.Length];
-        fixed (byte* pixels = images.Pixels)
+        var loader = new SampleLoader<double>(model, _kernels);
+        for (var row = 0; row < samples.Length; row++)
         {
-            for (var row = 0; row < samples.Length; row++)
-            {
-                _labels[row] = images.Labels[samples[row]];
-                var image = pixels + ((nint)samples[row] * images.ImageSize);
-                _kernels.BytesToUnit(image, _input.Data + ((nint)row * _input.Stride), images.ImageSize);
-            }
+            var pointer = _input.Data + ((nint)row * _input.Stride);
+            _labels[row] = loader.Load(images, samples[row], pointer);
+            loader.Normalize(pointer, images.ImageSize);
         }
 
         _parameters = new AlignedBuffer<double>(Layout.Length);
@@ -86,14 +85,13 @@ public sealed unsafe class GradientCheck : IDisposable
             }
         }
 
-        _elements = ChooseElements(Layout, seed);
+        MoveOffKinks(seed);
+
+        _elements = plan.Choose(Layout, seed);
     }
 
     /// <summary>Where the parameters lie.</summary>
     public ParameterLayout Layout { get; }
-
-    /// <summary>How many elements <see cref="NumericalGradient"/> computes.</summary>
-    public int ElementCount => _elements.Length;
 
     /// <summary>The whole gradient by one forward and one backward pass.</summary>
     public double[] BackpropagationGradient()
@@ -105,37 +103,37 @@ public sealed unsafe class GradientCheck : IDisposable
         return gradient.Span.ToArray();
     }
 
-    /// <summary>The gradient by two forward passes per element, at the elements that are checked, ascending.</summary>
+    /// <summary>
+    /// The gradient by two forward passes per element, at the elements that are checked, ascending; an element at a kink is in the result, and another
+    /// one is taken for it where there are more.
+    /// </summary>
     /// <param name="cancellation">Ends it between two elements: a large model takes minutes.</param>
     public IReadOnlyList<NumericalElement> NumericalGradient(CancellationToken cancellation = default)
     {
-        var result = new NumericalElement[_elements.Length];
-        var lossesAbove = new double[_labels.Length];
-        var lossesBelow = new double[_labels.Length];
-        var branches = Evaluate(lossesAbove);
-        for (var i = 0; i < result.Length; i++)
+        var result = new List<NumericalElement>();
+        _network.UseParameters(_parameters.Pointer);
+        foreach (var tensor in _elements)
         {
-            cancellation.ThrowIfCancellationRequested();
-            ref var parameter = ref _parameters.Span[_elements[i]];
-            var value = parameter;
-            var (above, below) = (value + Step, value - Step);
-            parameter = above;
-            var branchesAbove = Evaluate(lossesAbove);
-            parameter = below;
-            var branchesBelow = Evaluate(lossesBelow);
-            parameter = value;
-            var difference = 0d;
-            for (var row = 0; row < lossesAbove.Length; row++)
+            var (layer, @checked) = (LayerOf(tensor.Slot), 0);
+            // The layers before this one give what they gave, so each difference begins at it.
+            var input = _network.ForwardUpTo(layer, _input, _pass);
+            var branches = Evaluate(layer, input).Branches;
+            foreach (var index in tensor.Candidates)
             {
-                difference += lossesAbove[row] - lossesBelow[row];
+                cancellation.ThrowIfCancellationRequested();
+                var element = Difference(index, layer, input, branches);
+                result.Add(element);
+                @checked += element.IsKink ? 0 : 1;
+                if (@checked == tensor.WantedCount)
+                {
+                    break;
+                }
             }
 
-            var isKink = branches != branchesAbove || branches != branchesBelow;
-            // Divided by the distance between the two values as they were rounded, not by 2h.
-            result[i] = new NumericalElement(_elements[i], difference / (above - below), isKink);
+            _network.Layers[layer].UseParameters(_parameters.Pointer);
         }
 
-        return result;
+        return [.. result.OrderBy(element => element.Index)];
     }
 
     /// <summary>Both gradients, compared.</summary>
@@ -183,47 +181,62 @@ public sealed unsafe class GradientCheck : IDisposable
         _parameters.Dispose();
     }
 
-    /// <summary>All elements of small tensors; of a large one, distinct seeded ones.</summary>
-    private static int[] ChooseElements(ParameterLayout layout, ulong seed)
+    /// <summary>
+    /// Biases start equal, at 0: the black pixels of an image then sit exactly on the kink of a ReLU. A little noise takes them off it.
+    /// </summary>
+    private void MoveOffKinks(ulong seed)
     {
-        var elements = new List<int>();
-        for (var i = 0; i < layout.ParameterSlots.Count; i++)
+        for (var i = 0; i < Layout.ParameterSlots.Count; i++)
         {
-            var slot = layout.ParameterSlots[i];
-            if (slot.Length <= LargestWholeTensor)
+            var slot = Layout.ParameterSlots[i];
+            var values = _parameters.Span.Slice(slot.Offset, slot.Length);
+            if (values.ContainsAnyExcept(values[0]))
             {
-                elements.AddRange(Enumerable.Range(slot.Offset, slot.Length));
                 continue;
             }
 
-            var random = new RandomStream(seed, RandomPurpose.GradientCheck, layer: i);
-            var chosen = new SortedSet<int>();
-            for (var draw = 0; chosen.Count < SampledElements; draw++)
+            var random = new RandomStream(seed, RandomPurpose.GradientCheck, layer: NoiseLayer, stepOrEpoch: i);
+            for (var element = 0; element < values.Length; element++)
             {
-                chosen.Add(slot.Offset + random.Below(draw, slot.Length));
+                values[element] += Noise * ((2 * random.Unit(element)) - 1);
             }
-
-            elements.AddRange(chosen);
         }
-
-        return [.. elements];
     }
 
-    /// <summary>One forward pass with the parameters as they are: the loss of each sample, and a hash of the branches it took.</summary>
-    private UInt128 Evaluate(Span<double> losses)
+    private NumericalElement Difference(int index, int layer, Matrix<double> input, UInt128 branches)
     {
-        _network.UseParameters(_parameters.Pointer);
-        var result = _network.Forward(_input, _pass);
+        ref var parameter = ref _parameters.Span[index];
+        var value = parameter;
+        var (above, below) = (value + Step, value - Step);
+        parameter = above;
+        var (lossesAbove, branchesAbove) = Evaluate(layer, input);
+        parameter = below;
+        var (lossesBelow, branchesBelow) = Evaluate(layer, input);
+        parameter = value;
+        // Sample by sample: the losses' sum would swallow the digits that matter.
+        var difference = lossesAbove.Zip(lossesBelow, (x, y) => x - y).Aggregate(0d, (sum, term) => sum + term);
+        // Divided by the distance between the two values as they were rounded, not by 2h.
+        return new NumericalElement(index, difference / (above - below), branches != branchesAbove || branches != branchesBelow);
+    }
+
+    /// <summary>A forward pass from one layer on, with the parameters as they are: the loss of each sample, and a hash of the branches it took.</summary>
+    private (double[] Losses, UInt128 Branches) Evaluate(int layer, Matrix<double> input)
+    {
+        _network.Layers[layer].UseParameters(_parameters.Pointer);
+        var scores = _network.ForwardFrom(layer, input, _pass);
         _branches.Reset();
-        _network.AppendBranches(_branches);
-        var results = _network.Loss(result, _labels, isTraining: true);
-        for (var row = 0; row < losses.Length; row++)
+        for (var i = layer; i < _network.Layers.Count; i++)
         {
-            losses[row] = results.Data[row];
+            _network.Layers[i].AppendBranches(_branches);
         }
 
-        return _branches.GetCurrentHashAsUInt128();
+        var losses = _network.Loss(scores, _labels, isTraining: true);
+        return (new ReadOnlySpan<double>(losses.Data, _labels.Length).ToArray(), _branches.GetCurrentHashAsUInt128());
     }
+
+    /// <summary>The layer that a tensor belongs to, by its name.</summary>
+    private static int LayerOf(TensorSlot slot) =>
+        int.Parse(slot.Name.AsSpan(0, slot.Name.IndexOf('.', StringComparison.Ordinal)), CultureInfo.InvariantCulture);
 }
 
 /// <summary>One element of the numerical gradient.</summary>

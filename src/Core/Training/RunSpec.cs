@@ -1,17 +1,9 @@
 using System.Text.Json.Serialization;
+using DistTrain.Core.Data;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
 
 namespace DistTrain.Core.Training;
-
-/// <summary>The dataset of a run: its name for people, its digest for proof, and the sizes that the plan of steps follows from.</summary>
-/// <param name="Name">For example <c>mnist</c>.</param>
-/// <param name="Digest">SHA-256 of the content: see <see cref="Data.Dataset.Digest"/>.</param>
-/// <param name="TrainCount">Samples in the training set.</param>
-/// <param name="TestCount">Samples in the test set.</param>
-/// <param name="SampleSize">Elements of one sample.</param>
-/// <param name="ClassCount">Classes.</param>
-public sealed record DatasetSpec(string Name, string Digest, int TrainCount, int TestCount, int SampleSize, int ClassCount);
 
 /// <summary>One training. Two equal specs give equal bits, whoever computes them.</summary>
 /// <param name="Model">The network.</param>
@@ -23,6 +15,7 @@ public sealed record DatasetSpec(string Name, string Digest, int TrainCount, int
 /// <param name="Epochs">How long to train; null if <paramref name="Steps"/> says it.</param>
 /// <param name="Steps">How long to train; null if <paramref name="Epochs"/> says it.</param>
 /// <param name="NumericsRevision">Which contract of bits: <see cref="CurrentNumericsRevision"/>.</param>
+/// <param name="Augmentation">How the images of a training step are moved; null for not at all.</param>
 public sealed record RunSpec(
     ModelSpec Model,
     DatasetSpec Dataset,
@@ -32,7 +25,8 @@ public sealed record RunSpec(
     ulong Seed,
     int? Epochs = null,
     long? Steps = null,
-    int NumericsRevision = RunSpec.CurrentNumericsRevision)
+    int NumericsRevision = RunSpec.CurrentNumericsRevision,
+    AugmentationSpec? Augmentation = null)
 {
     /// <summary>Raised only with a page in docs/decisions/ that says why bits changed.</summary>
     public const int CurrentNumericsRevision = 1;
@@ -73,7 +67,7 @@ public sealed record RunSpec(
 
     /// <summary>Refuses other data than the run was made for.</summary>
     /// <exception cref="InvalidInputException">The digests differ.</exception>
-    public void RequireData(Data.Dataset data)
+    public void RequireData(Dataset data)
     {
         if (Dataset.Digest != data.Digest)
         {
@@ -109,9 +103,9 @@ public sealed record RunSpec(
         Require(
             NumericsRevision == CurrentNumericsRevision,
             $"The run follows numerics revision {NumericsRevision}, this build {CurrentNumericsRevision}: its bits would differ. Use the build that began it.");
-        Require(
-            shapes[0].Size == Dataset.SampleSize,
-            $"Model {Model.Name} takes samples of shape {shapes[0]} ({shapes[0].Size} elements), but {Dataset.Name} has {Dataset.SampleSize} per sample.");
+        Dataset.Validate();
+        Dataset.RequireFit(Model.Name, shapes[0]);
+        Augmentation?.Validate(Dataset.SampleShape());
         Require(
             shapes[^1].Size == Dataset.ClassCount,
             $"Model {Model.Name} gives {shapes[^1].Size} scores, but {Dataset.Name} has {Dataset.ClassCount} classes.");
