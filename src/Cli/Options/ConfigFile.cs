@@ -181,6 +181,8 @@ public sealed class ConfigFile
             case "dataset":
                 Dataset = Deserialize<DatasetSpec>(ref reader);
                 _values.Add(member, (Dataset.Name, line));
+                Add(CommonOptions.Holdout, Dataset.Holdout?.Fraction);
+                AddText(CommonOptions.HoldoutSeed, Dataset.Holdout?.Seed.ToString(CultureInfo.InvariantCulture));
                 break;
             case "optimizer":
                 var optimizer = Deserialize<OptimizerSpec>(ref reader);
@@ -196,11 +198,13 @@ public sealed class ConfigFile
                 throw new JsonException($"'{member}' cannot be an object.");
         }
 
-        void Add(Setting setting, double? value)
+        void Add(Setting setting, double? value) => AddText(setting, value?.ToString("R", CultureInfo.InvariantCulture));
+
+        void AddText(Setting setting, string? value)
         {
-            if (value is { } number && !_values.TryAdd(setting.Key, (number.ToString("R", CultureInfo.InvariantCulture), line)))
+            if (value is not null && !_values.TryAdd(setting.Key, (value, line)))
             {
-                throw new JsonException($"'{setting.Key}' stands beside an optimizer that says it too.");
+                throw new JsonException($"'{setting.Key}' stands beside a {member} that says it too.");
             }
         }
     }

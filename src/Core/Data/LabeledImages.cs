@@ -58,6 +58,20 @@ public sealed class LabeledImages
     /// <summary>Pixels per image: channels · height · width.</summary>
     public int ImageSize => Channels * Height * Width;
 
+    /// <summary>Copies of some of the images, in the order of their numbers.</summary>
+    /// <param name="indices">Each in [0, <see cref="Count"/>).</param>
+    public LabeledImages Select(ReadOnlySpan<int> indices)
+    {
+        var pixels = new byte[checked(indices.Length * ImageSize)];
+        var labels = new byte[indices.Length];
+        for (var i = 0; i < indices.Length; i++)
+        {
+            Image(indices[i]).CopyTo(pixels.AsSpan(i * ImageSize));
+            labels[i] = Labels[indices[i]];
+        }
+        return new LabeledImages(pixels, labels, Height, Width, Channels, ClassCount);
+    }
+
     /// <summary>The pixels of one image, shape (channels, height, width).</summary>
     public ReadOnlySpan<byte> Image(int index) => Pixels.AsSpan(checked(index * ImageSize), ImageSize);
 }

@@ -11,7 +11,19 @@ namespace DistTrain.Core.Training;
 /// <param name="TestCount">Samples in the test set.</param>
 /// <param name="SampleSize">Elements of one sample.</param>
 /// <param name="ClassCount">Classes.</param>
-public sealed record DatasetSpec(string Name, string Digest, int TrainCount, int TestCount, int SampleSize, int ClassCount);
+/// <param name="Holdout">How the two sets were drawn from the training set of the dataset of that name; null if they are its own.</param>
+public sealed record DatasetSpec(
+    string Name, string Digest, int TrainCount, int TestCount, int SampleSize, int ClassCount, HoldoutSpec? Holdout = null);
+
+/// <summary>A validation split: see <see cref="Data.Dataset.Split"/>.</summary>
+/// <param name="Fraction">Of the training set that is held out, in (0, 1).</param>
+/// <param name="Seed">Draws the samples.</param>
+public sealed record HoldoutSpec(double Fraction, ulong Seed)
+{
+    /// <summary>The dataset of which the training set is what is left and the test set what is held out.</summary>
+    /// <exception cref="InvalidInputException">The training set is too small for it.</exception>
+    public Data.Dataset Apply(Data.Dataset whole) => whole.Split(Fraction, Seed);
+}
 
 /// <summary>One training. Two equal specs give equal bits, whoever computes them.</summary>
 /// <param name="Model">The network.</param>
@@ -23,6 +35,10 @@ public sealed record DatasetSpec(string Name, string Digest, int TrainCount, int
 /// <param name="Epochs">How long to train; null if <paramref name="Steps"/> says it.</param>
 /// <param name="Steps">How long to train; null if <paramref name="Epochs"/> says it.</param>
 /// <param name="NumericsRevision">Which contract of bits: <see cref="CurrentNumericsRevision"/>.</param>
+/// <param name="EvaluateEvery">
+/// When the test set is evaluated, besides at the end: after every so many steps; 0 for at the end only; null (the default) for after each epoch.
+/// It moves no bit of the parameters.
+/// </param>
 public sealed record RunSpec(
     ModelSpec Model,
     DatasetSpec Dataset,
@@ -32,7 +48,8 @@ public sealed record RunSpec(
     ulong Seed,
     int? Epochs = null,
     long? Steps = null,
-    int NumericsRevision = RunSpec.CurrentNumericsRevision)
+    int NumericsRevision = RunSpec.CurrentNumericsRevision,
+    long? EvaluateEvery = null)
 {
     /// <summary>Raised only with a page in docs/decisions/ that says why bits changed.</summary>
     public const int CurrentNumericsRevision = 1;
@@ -55,8 +72,13 @@ public sealed record RunSpec(
     [JsonIgnore]
     public int EvaluationShardCount => ((Dataset.TestCount - 1) / SamplesPerEvaluationShard) + 1;
 
-    /// <summary>Whether the test set is evaluated after that many steps: after each epoch, and at the end.</summary>
-    public bool EvaluationIsDue(long stepsDone) => stepsDone > 0 && (stepsDone == TotalSteps || stepsDone % StepsPerEpoch == 0);
+    /// <summary>Whether the test set is evaluated after that many steps: as <see cref="EvaluateEvery"/> says, and at the end.</summary>
+    public bool EvaluationIsDue(long stepsDone) => stepsDone > 0 && (stepsDone == TotalSteps || EvaluateEvery switch
+    {
+        null => stepsDone % StepsPerEpoch == 0,
+        0 => false,
+        { } every => stepsDone % every == 0,
+    });
 
     /// <summary>Refuses other data than the run was made for.</summary>
     /// <exception cref="InvalidInputException">The digests differ.</exception>
@@ -85,7 +107,9 @@ public sealed record RunSpec(
         Require(Epochs is null != Steps is null, "A run lasts a number of epochs or a number of steps: give one of the two.");
         Require(Epochs is null or >= 1, $"The number of epochs is {Epochs}; it must be at least 1.");
         Require(Steps is null or (>= 1 and < RandomStream.StepLimit), $"The number of steps is {Steps}; it must be from 1 to {RandomStream.StepLimit - 1}.");
+        Require(EvaluateEvery is null or >= 0, $"An evaluation every {EvaluateEvery} steps; it must be every 1 or more, or 0 for at the end only.");
         Require(Dataset.TrainCount >= 1 && Dataset.TestCount >= 1, $"The dataset {Dataset.Name} is empty.");
+        Require(Dataset.Holdout is null or { Fraction: > 0 and < 1 }, $"A fraction of {Dataset.Holdout?.Fraction} is held out; it must be above 0 and below 1.");
         Require(TotalSteps < RandomStream.StepLimit, $"{Epochs} epochs are {TotalSteps} steps; there must be fewer than {RandomStream.StepLimit}.");
         Require(
             NumericsRevision == CurrentNumericsRevision,
