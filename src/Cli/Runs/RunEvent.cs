@@ -117,7 +117,8 @@ public sealed record Stopped(long Step, string Run, int ExitCode) : RunEvent;
 /// <summary>The run, or the command, has ended without a result.</summary>
 /// <param name="Reason">What was wrong, where, and what to do.</param>
 /// <param name="ExitCode">Of the process.</param>
-public sealed record Failed(string Reason, int ExitCode) : RunEvent;
+/// <param name="IsOfTraining">Whether the training itself cannot go on (NaN, infinity): another attempt would end in the same way.</param>
+public sealed record Failed(string Reason, int ExitCode, bool IsOfTraining = false) : RunEvent;
 
 /// <summary>The run is done.</summary>
 /// <param name="Run">The run directory.</param>

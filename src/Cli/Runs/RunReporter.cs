@@ -118,11 +118,11 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     public void Stop(long stepsDone, int exitCode) => Emit(new Stopped(stepsDone, _directory.FullPath, exitCode));
 
     /// <summary>The run has failed. The view is told by whoever decides the exit code.</summary>
-    public void Fail(string reason, int exitCode)
+    public void Fail(Failure failure)
     {
         lock (_gate)
         {
-            _metrics.Write(new Failed(reason, exitCode).ToJson());
+            _metrics.Write(new Failed(failure.Reason, failure.ExitCode, failure.IsOfTraining).ToJson());
         }
     }
 

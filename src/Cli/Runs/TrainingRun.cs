@@ -184,7 +184,7 @@ public sealed class TrainingRun : IDisposable
     {
         var failure = Failure.Of(e, _call);
         _run!.Log.Failure(failure.IsForeseen ? null : e, failure.Reason);
-        reporter.Fail(failure.Reason, failure.ExitCode);
+        reporter.Fail(failure);
     }
 
     private static IRunView CreateView(SettingValues values, Surroundings surroundings) =>
