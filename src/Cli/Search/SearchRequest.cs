@@ -27,6 +27,15 @@ public sealed class SearchRequest
             }
         }
 
+        // "1..2" without a scale is a wrong value, not a missing range.
+        foreach (var setting in SearchOptions.Searched)
+        {
+            if (values.Text(setting) is { } text && !SearchDimension.IsRange(text))
+            {
+                setting.Check(text, values.Place(setting));
+            }
+        }
+
         var dimensions = SearchOptions.Searched
             .Where(setting => values.Text(setting) is { } text && SearchDimension.IsRange(text))
             .Select(setting => (setting, dimension: SearchOptions.Read(setting, values.Text(setting)!, values.Place(setting))))
