@@ -6,8 +6,18 @@ using DistTrain.Core.Tensors;
 using DistTrain.Core.Training;
 
 // Prints this machine's FMA peak and the matrix products of the two-layer network as a share of it. Peak and product are measured in turn,
-// the best of each kept: a share above 100 % would be a broken measurement.
+// the best of each kept: a share above 100 % would be a broken measurement. With "convolutions": those of the catalogue's networks.
 const int Rounds = 15;
+if (args is ["convolutions", ..])
+{
+    foreach (var kernels in VectorKernels.All.Where(kernels => kernels.VectorBits <= VectorKernels.Best.VectorBits))
+    {
+        Convolutions.Measure(kernels, () => Peak(kernels.VectorBits));
+    }
+
+    return;
+}
+
 var (m, k, n) = args is [var sm, var sk, var sn] ? (Parse(sm), Parse(sk), Parse(sn)) : (100, 784, 100);
 
 foreach (var kernels in VectorKernels.All.Where(kernels => kernels.VectorBits <= VectorKernels.Best.VectorBits))

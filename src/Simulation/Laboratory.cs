@@ -26,7 +26,7 @@ internal sealed unsafe class Laboratory : IDisposable
         _world = world;
         var model = world.Scenario.Spec.Model;
         _pools = new PartialPools(model.ParameterLayout().Length);
-        _computation = new ShardComputation(model, VectorKernels.Best, threads: 1, _pools);
+        _computation = new ShardComputation(world.Scenario.Spec, VectorKernels.Best, threads: 1, _pools);
     }
 
     /// <summary>The partials of a lease as messages.</summary>

@@ -32,7 +32,7 @@ public static class KnownAnswer
             [new AffineSpec(37, InitializerKind.Xavier), new SigmoidSpec(), new AffineSpec(21), new ReluSpec(), new AffineSpec(Classes)]);
         using var parameters = model.InitialParameters(Seed);
         using var pools = new PartialPools(parameters.Layout.Length);
-        using var computation = new ShardComputation(model, kernels, threads, pools);
+        using var computation = new ShardComputation(model, Seed, kernels, threads, pools);
         computation.UseParameters(parameters.Pointer);
 
         var images = Images();

@@ -49,7 +49,7 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
         _listener = listener;
         _time = time;
         _queue = new LeaseQueue(spec.Model.ParameterLayout().Length);
-        _computation = new ShardComputation(spec.Model, VectorKernels.Best, threads, pools);
+        _computation = new ShardComputation(spec, VectorKernels.Best, threads, pools);
         _order = new int[dataset.Train.Count];
         _thread = new Thread(Serve) { IsBackground = true, Name = "compute 0" };
         _thread.Start();

@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using DistTrain.Coordinator;
+using DistTrain.Core.Optimizers;
 
 [assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]
 
@@ -30,6 +31,22 @@ public sealed class SameBitsTests
         {
             Assert.Equal(0, await process.ExitAsync(TestCluster.Patience));
         }
+    }
+
+    /// <summary>Decay, clipping and schedule act where the sum is, once, and not at the workers.</summary>
+    [Fact]
+    public async Task Run_LearningWithEverything_EndsInTheSingleProcessHash()
+    {
+        var schedule = new ScheduleSpec(ScheduleKind.Cosine, WarmupSteps: 5);
+        var spec = SmallRun.Spec(steps: 25) with
+        {
+            Optimizer = new OptimizerSpec("lamb", 0.01, WeightDecay: 0.1, L1: 1e-4, ClipNorm: 0.1, Schedule: schedule),
+        };
+        await using var cluster = await TestCluster.StartAsync(spec, new CoordinatorOptions { WorkersToStart = 2, StartTimeout = TimeSpan.FromSeconds(30) });
+        cluster.StartWorker();
+        cluster.StartWorker();
+
+        Assert.Equal(SmallRun.SingleProcessHash(spec), await cluster.FinalHashAsync());
     }
 
     /// <summary>One worker with two threads, and one for each vector width that this processor has: all in one run.</summary>

@@ -120,7 +120,7 @@ internal sealed class StubWorker : IAsyncDisposable
     public IReadOnlyList<(PartialHeader Header, byte[] Gradient)> Compute(LeaseGranted lease)
     {
         using var pools = new PartialPools(_parameters!.Length);
-        using var computation = new ShardComputation(Spec.Model, VectorKernels.Best, 1, pools);
+        using var computation = new ShardComputation(Spec, VectorKernels.Best, 1, pools);
         unsafe
         {
             computation.UseParameters(_parameters.Pointer);

@@ -1,4 +1,5 @@
 using DistTrain.Core.Data;
+using DistTrain.Core.Losses;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
 using DistTrain.Core.Training;
@@ -32,7 +33,7 @@ internal static class TestData
         new("random", Images(seed, trainCount, size, classes), Images(seed + 1, testCount, size, classes));
 
     /// <summary>A fully connected network of any sizes.</summary>
-    public static ModelSpec Model(int inputs, IReadOnlyList<int> hidden, int classes, LayerSpec activation, LossKind loss = LossKind.SoftmaxCrossEntropy) =>
+    public static ModelSpec Model(int inputs, IReadOnlyList<int> hidden, int classes, LayerSpec activation, LossSpec? loss = null) =>
         new(
             "test",
             [inputs],

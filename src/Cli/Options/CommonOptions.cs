@@ -120,14 +120,14 @@ public static class CommonOptions
     public static readonly Setting<double> Alpha = Decay("--alpha", "Smoothing of rmsprop, in [0, 1). Default 0.99.");
 
     /// <summary>--beta1</summary>
-    public static readonly Setting<double> Beta1 = Decay("--beta1", "First moment's decay of adam, in [0, 1). Default 0.9.");
+    public static readonly Setting<double> Beta1 = Decay("--beta1", "First moment's decay of adam, adamw and lamb, in [0, 1). Default 0.9.");
 
     /// <summary>--beta2</summary>
-    public static readonly Setting<double> Beta2 = Decay("--beta2", "Second moment's decay of adam, in [0, 1). Default 0.999.");
+    public static readonly Setting<double> Beta2 = Decay("--beta2", "Second moment's decay of adam, adamw and lamb, in [0, 1). Default 0.999.");
 
     /// <summary>--epsilon</summary>
     public static readonly Setting<double> Epsilon = Settings.Number(
-        "--epsilon", "Added to the root in adagrad, rmsprop and adam, at least 0. Default 1e-8, adagrad 1e-10.", x => x >= 0, "of at least 0");
+        "--epsilon", "Added to the root in adagrad, rmsprop, adam, adamw and lamb, at least 0. Default 1e-8, adagrad 1e-10, lamb 1e-6.", x => x >= 0, "of at least 0");
 
     /// <summary>--seed</summary>
     public static readonly Setting<ulong> Seed = SeedOption("--seed", $"Of every random number in the run. Default {DefaultSeed}.");
@@ -249,7 +249,7 @@ public static class CommonOptions
     public static readonly IReadOnlyList<Setting> OfRun =
     [
         Model, Hidden, Activation, Initializer, Dataset, Data, Holdout, HoldoutSeed, Epochs, Steps, EvaluateEvery, BatchSize, Optimizer, LearningRate, Momentum, Alpha, Beta1, Beta2,
-        Epsilon, Seed, Shards,
+        Epsilon, .. LearningOptions.All, Seed, Shards,
     ];
 
     private static Setting<ulong> SeedOption(string name, string help) => new(name, "N", help, text =>

@@ -181,31 +181,48 @@ public sealed class ConfigFile
             case "dataset":
                 Dataset = Deserialize<DatasetSpec>(ref reader);
                 _values.Add(member, (Dataset.Name, line));
-                Add(CommonOptions.Holdout, Dataset.Holdout?.Fraction);
-                AddText(CommonOptions.HoldoutSeed, Dataset.Holdout?.Seed.ToString(CultureInfo.InvariantCulture));
+                AddText(member, CommonOptions.Holdout, Dataset.Holdout?.Fraction.ToString("R", CultureInfo.InvariantCulture), line);
+                AddText(member, CommonOptions.HoldoutSeed, Dataset.Holdout?.Seed.ToString(CultureInfo.InvariantCulture), line);
                 break;
             case "optimizer":
-                var optimizer = Deserialize<OptimizerSpec>(ref reader);
-                _values.Add(member, (optimizer.Name, line));
-                Add(CommonOptions.LearningRate, optimizer.LearningRate);
-                Add(CommonOptions.Momentum, optimizer.Momentum);
-                Add(CommonOptions.Alpha, optimizer.Alpha);
-                Add(CommonOptions.Beta1, optimizer.Beta1);
-                Add(CommonOptions.Beta2, optimizer.Beta2);
-                Add(CommonOptions.Epsilon, optimizer.Epsilon);
+                AddOptimizer(Deserialize<OptimizerSpec>(ref reader), line);
                 break;
             default:
                 throw new JsonException($"'{member}' cannot be an object.");
         }
+    }
 
-        void Add(Setting setting, double? value) => AddText(setting, value?.ToString("R", CultureInfo.InvariantCulture));
-
-        void AddText(Setting setting, string? value)
+    private void AddOptimizer(OptimizerSpec optimizer, int line)
+    {
+        _values.Add(CommonOptions.Optimizer.Key, (optimizer.Name, line));
+        Add(CommonOptions.LearningRate, optimizer.LearningRate);
+        Add(CommonOptions.Momentum, optimizer.Momentum);
+        Add(CommonOptions.Alpha, optimizer.Alpha);
+        Add(CommonOptions.Beta1, optimizer.Beta1);
+        Add(CommonOptions.Beta2, optimizer.Beta2);
+        Add(CommonOptions.Epsilon, optimizer.Epsilon);
+        Add(LearningOptions.WeightDecay, optimizer.WeightDecay);
+        Add(LearningOptions.L1, optimizer.L1);
+        Add(LearningOptions.ClipNorm, optimizer.ClipNorm);
+        if (optimizer.Schedule is { } schedule)
         {
-            if (value is not null && !_values.TryAdd(setting.Key, (value, line)))
-            {
-                throw new JsonException($"'{setting.Key}' stands beside a {member} that says it too.");
-            }
+            Say(LearningOptions.Schedule, ScheduleSpec.Kinds[(int)schedule.Kind]);
+            Say(LearningOptions.WarmupSteps, schedule.WarmupSteps?.ToString(CultureInfo.InvariantCulture));
+            Say(LearningOptions.DecaySteps, schedule.DecaySteps?.ToString(CultureInfo.InvariantCulture));
+            Add(LearningOptions.Gamma, schedule.Gamma);
+            Add(LearningOptions.MinimumLearningRate, schedule.MinimumLearningRate);
+        }
+
+        void Add(Setting setting, double? value) => Say(setting, value?.ToString("R", CultureInfo.InvariantCulture));
+
+        void Say(Setting setting, string? text) => AddText(CommonOptions.Optimizer.Key, setting, text, line);
+    }
+
+    private void AddText(string member, Setting setting, string? text, int line)
+    {
+        if (text is not null && !_values.TryAdd(setting.Key, (text, line)))
+        {
+            throw new JsonException($"'{setting.Key}' stands beside the {member} that says it too.");
         }
     }
 

@@ -177,7 +177,7 @@ public sealed record RunRequest
         var name = values.Get(CommonOptions.Optimizer, CommonOptions.DefaultOptimizer);
         // Constants in a file belong to the file's optimizer: another one does not inherit them.
         var fileIsOfAnother = values.File?.Values.TryGetValue(CommonOptions.Optimizer.Key, out var inFile) == true && inFile.Text != name;
-        return new OptimizerSpec(
+        var optimizer = new OptimizerSpec(
             name,
             Find(CommonOptions.LearningRate) ?? OptimizerSpec.DefaultLearningRate(name),
             Find(CommonOptions.Momentum),
@@ -185,6 +185,7 @@ public sealed record RunRequest
             Find(CommonOptions.Beta1),
             Find(CommonOptions.Beta2),
             Find(CommonOptions.Epsilon));
+        return LearningOptions.Complete(optimizer, values, fileCounts: !fileIsOfAnother);
 
         double? Find(Setting<double> setting) =>
             fileIsOfAnother && values.Origin(setting) == SettingOrigin.ConfigFile ? null : values.Find(setting);

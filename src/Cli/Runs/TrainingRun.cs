@@ -106,6 +106,11 @@ public sealed class TrainingRun : IDisposable
             run.Log.Information($"It goes on from {from.Path}, after step {from.Snapshot.StepsDone}.");
         }
 
+        foreach (var warning in spec.Warnings())
+        {
+            run.Log.Warning(warning);
+        }
+
         run.Journal.Saved += reporter.Saved;
         try
         {

@@ -2,6 +2,7 @@ using System.Globalization;
 using DistTrain.Cli.Options;
 using DistTrain.Core;
 using DistTrain.Core.Data;
+using DistTrain.Core.Optimizers;
 using DistTrain.Core.Search;
 using DistTrain.Core.Training;
 
@@ -114,6 +115,7 @@ public sealed class SearchRequest
         "train",
         .. Options(run.Trial, without: OfItsOwn),
         CommonOptions.Dataset.Name, dataset,
+        .. LengthOfSchedule(run),
         .. OfHoldout.SelectMany(value => new[] { value.Setting.Name, value.Text }),
         CommonOptions.Steps.Name, run.Steps.ToString(CultureInfo.InvariantCulture),
         CommonOptions.EvaluateEvery.Name, _values.Text(CommonOptions.EvaluateEvery) ?? "end",
@@ -143,6 +145,12 @@ public sealed class SearchRequest
         (CommonOptions.Holdout, _holdout.Fraction.ToString("R", CultureInfo.InvariantCulture)),
         (CommonOptions.HoldoutSeed, _holdout.Seed.ToString(CultureInfo.InvariantCulture)),
     ];
+
+    /// <summary>A cosine over the whole training: on each rung it is that of the last one.</summary>
+    private IEnumerable<string> LengthOfSchedule(TrialRun run) =>
+        run.Rungs > 1 && Of(run.Trial).Optimizer.Schedule is { Kind: ScheduleKind.Cosine, DecaySteps: null } schedule
+            ? [LearningOptions.DecaySteps.Name, (run.TotalSteps - (schedule.WarmupSteps ?? 0)).ToString(CultureInfo.InvariantCulture)]
+            : [];
 
     private T Naming<T>(Trial trial, Func<T> read)
     {

@@ -6,6 +6,7 @@ using DistTrain.Cli.Options;
 using DistTrain.Cli.Runs;
 using DistTrain.Cli.Views;
 using DistTrain.Core.Data;
+using DistTrain.Core.Models;
 using DistTrain.Core.Training;
 
 namespace DistTrain.Cli.Verbs;
@@ -34,12 +35,12 @@ public sealed partial class GradCheckVerb : Verb
     {
         var (values, surroundings) = (call.Values, call.Surroundings);
         var model = RunRequest.ReadModel(values, surroundings);
-        var images = await ReadImages(call).ConfigureAwait(false);
+        var images = await ReadImages(call, model).ConfigureAwait(false);
         using var check = new GradientCheck(model, images, values.Get(CommonOptions.Seed, CommonOptions.DefaultSeed));
         var (gradient, backpropagation) = Fastest(surroundings.Time, check.BackpropagationGradient, call.Stop.Token);
         var begin = surroundings.Time.GetTimestamp();
         var numerical = check.NumericalGradient(call.Stop.Token);
-        var perElement = surroundings.Time.GetElapsedTime(begin) / check.ElementCount;
+        var perElement = surroundings.Time.GetElapsedTime(begin) / numerical.Count;
         var result = check.Compare(gradient, numerical);
         var ratio = perElement * check.Layout.Length / backpropagation;
 
@@ -53,13 +54,17 @@ public sealed partial class GradCheckVerb : Verb
         return result.Passed ? ExitCode.Done : ExitCode.Failed;
     }
 
-    /// <summary>Any images will do, so without a wish no file and no network is needed.</summary>
-    private static async Task<LabeledImages> ReadImages(VerbCall call)
+    /// <summary>Any images will do, so without a wish no file and no network is needed: digits where they fit the model, else noise.</summary>
+    private static async Task<LabeledImages> ReadImages(VerbCall call, ModelSpec model)
     {
         var name = call.Values.FindText(CommonOptions.Dataset);
         if (name is null && !call.Values.Has(CommonOptions.Data))
         {
-            return SyntheticDigits.Create(SyntheticImages, 1).Train;
+            var shapes = model.Shapes();
+            var digits = SyntheticDigits.Create(SyntheticImages, 1).Train;
+            return digits.ImageSize == shapes[0].Size && digits.ClassCount <= shapes[^1].Size
+                ? digits
+                : NoiseImages.Create(SyntheticImages, shapes[0], Math.Min(shapes[^1].Size, NoiseImages.MostClasses));
         }
 
         var directory = call.Values.FindText(CommonOptions.Data) is { } path ? call.Surroundings.Resolve(path) : null;
@@ -96,7 +101,7 @@ public sealed partial class GradCheckVerb : Verb
         }
 
         return text
-            .AppendLine(CultureInfo.InvariantCulture, $"kinks: {result.KinkCount} elements left out because a ReLU changes side within h")
+            .AppendLine(CultureInfo.InvariantCulture, $"kinks: {result.KinkCount} elements left out because a ReLU or another kink changes side within h")
             .AppendLine(
                 CultureInfo.InvariantCulture,
                 $"backpropagation is {EventText.Number(RunEvent.Finite(ratio), "N0")} times faster for all {parameters:N0} elements (differences timed on {result.CheckedCount + result.KinkCount:N0})")

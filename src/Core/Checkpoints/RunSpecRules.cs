@@ -27,12 +27,15 @@ public static class RunSpecRules
     public static IReadOnlyList<string> Difference(RunSpec first, RunSpec second, string inFirst, string inSecond) =>
         [.. Fields(first, second, inFirst, inSecond).Select(field => field.Text)];
 
-    /// <summary>Whether two runs are the same but for their length and when they evaluate: then their bits are equal as far as both go.</summary>
-    public static bool AreEqualButForLength(RunSpec first, RunSpec second) => ThatChangeBits(first, second).Count == 0;
+    /// <summary>
+    /// Whether two runs are the same but for their length and when they evaluate, and their schedule does not depend on that: then their bits are equal as far as both go.
+    /// </summary>
+    public static bool AreEqualButForLength(RunSpec first, RunSpec second) => ThatChangeBits(first, second).Count == 0 && !RatesDiffer(first, second);
 
     /// <summary>
-    /// Whether a run may go on from a checkpoint: its epochs or steps may grow (and one be given instead of the other), it may evaluate at other
-    /// times, everything else is equal.
+    /// Whether a run may go on from a checkpoint: its epochs or steps may grow (and one be given instead of the other), it may evaluate at
+    /// other times, everything else is equal.
+    /// They may not where a schedule runs over all of them: the steps already done were of another one.
     /// </summary>
     /// <param name="checkpoint">The run that the checkpoint is of.</param>
     /// <param name="asked">The run asked for.</param>
@@ -48,9 +51,19 @@ public static class RunSpecRules
                 : $"steps: {checkpoint.TotalSteps} in the checkpoint, {asked.TotalSteps} asked for; they may only grow");
         }
 
+        if (found.Count == 0 && RatesDiffer(checkpoint, asked))
+        {
+            found.Add(
+                $"steps: {checkpoint.TotalSteps} in the checkpoint, {asked.TotalSteps} asked for, but its cosine schedule runs over the whole run: "
+                + "other steps are another schedule from the first one on. A run that may grow says its schedule's length (--decay-steps) when it begins");
+        }
+
         reasons = found;
         return found.Count == 0;
     }
+
+    private static bool RatesDiffer(RunSpec first, RunSpec second) =>
+        first.Optimizer.Schedule is { FollowsTotalSteps: true } && first.TotalSteps != second.TotalSteps;
 
     /// <summary>The differing fields that change bits.</summary>
     private static List<string> ThatChangeBits(RunSpec checkpoint, RunSpec asked) =>

@@ -1,5 +1,6 @@
 using System.Numerics;
 using DistTrain.Core.Tensors;
+using DistTrain.Core.Training;
 
 namespace DistTrain.Core.Kernels;
 
@@ -9,9 +10,12 @@ namespace DistTrain.Core.Kernels;
 /// Stateless: one instance may serve any number of threads.
 /// </summary>
 /// <typeparam name="T"><see cref="float"/>, or <see cref="double"/> for the gradient check.</typeparam>
-public abstract unsafe class Kernels<T>
+public abstract unsafe partial class Kernels<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
+    /// <summary>Elements of one block of <see cref="SumOfSquares"/>; part of the contract of bits.</summary>
+    internal const int NormBlockLength = 4096;
+
     /// <summary>The SIMD width in bits, or 0 for the reference.</summary>
     public abstract int VectorBits { get; }
 
@@ -48,11 +52,11 @@ public abstract unsafe class Kernels<T>
     public abstract void FoldedColumnSums(Matrix<T> a, FoldPlan plan, T** nodeBuffers, int offset);
 
     /// <summary><c>output[i] = op(input[i])</c>; the two may be the same memory.</summary>
-    public abstract void Map<TOperator>(T* input, T* output, nint count)
+    public abstract void Map<TOperator>(TOperator op, T* input, T* output, nint count)
         where TOperator : struct, IUnaryOperator;
 
     /// <summary><c>output[i] = op(x[i], y[i])</c>; output may be x or y.</summary>
-    public abstract void Map<TOperator>(T* x, T* y, T* output, nint count)
+    public abstract void Map<TOperator>(TOperator op, T* x, T* y, T* output, nint count)
         where TOperator : struct, IBinaryOperator;
 
     /// <summary>
@@ -83,6 +87,32 @@ public abstract unsafe class Kernels<T>
 
     /// <summary>True if no element is NaN or infinite.</summary>
     public abstract bool AllFinite(T* values, nint count);
+
+    /// <summary>
+    /// Σx² in double, which floats cannot overflow: in each block of 4,096 elements lane j mod 16 is one chain of fused multiply-adds, the lanes
+    /// are folded +8, +4, +2, +1, and the blocks along the reduction tree over all of them. 0 for no elements.
+    /// </summary>
+    public double SumOfSquares(T* values, nint count)
+    {
+        return count == 0 ? 0 : Fold(0, checked((int)(((count - 1) / NormBlockLength) + 1)));
+
+        double Fold(int start, int blocks)
+        {
+            if (blocks == 1)
+            {
+                var first = (nint)start * NormBlockLength;
+                return SumOfSquaresOfBlock(values + first, (int)Math.Min(NormBlockLength, count - first));
+            }
+
+            var left = ReductionTree.LeftCount(blocks);
+            return Fold(start, left) + Fold(start + left, blocks - left);
+        }
+    }
+
+    /// <summary>One block of <see cref="SumOfSquares"/>.</summary>
+    /// <param name="values">Its elements.</param>
+    /// <param name="count">At most 4,096.</param>
+    protected abstract double SumOfSquaresOfBlock(T* values, int count);
 }
 
 /// <summary>The right operand of a product (K × N) in a kernel's own layout.</summary>

@@ -42,6 +42,9 @@ public unsafe interface ILanes<TSelf, T> :
     /// <summary>Square root, correctly rounded.</summary>
     static abstract TSelf Sqrt(TSelf value);
 
+    /// <summary><c>sums[i] ← fma(x, x, sums[i])</c> in double for the <see cref="Count"/> lanes x; the square of a float is exact there.</summary>
+    static abstract void AddSquares(TSelf values, double* sums);
+
     /// <summary>The value without its sign bit.</summary>
     static abstract TSelf Abs(TSelf value);
 

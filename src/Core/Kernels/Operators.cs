@@ -1,19 +1,19 @@
 namespace DistTrain.Core.Kernels;
 
-/// <summary>A formula of one element; written once, run at every width.</summary>
+/// <summary>A formula of one element, with its constants; written once, run at every width.</summary>
 public interface IUnaryOperator
 {
     /// <summary>The formula.</summary>
-    static abstract TLanes Invoke<TLanes, T>(TLanes x)
+    TLanes Invoke<TLanes, T>(TLanes x)
         where TLanes : unmanaged, ILanes<TLanes, T>
         where T : unmanaged, System.Numerics.IBinaryFloatingPointIeee754<T>;
 }
 
-/// <summary>A formula of two elements; written once, run at every width.</summary>
+/// <summary>A formula of two elements, with its constants; written once, run at every width.</summary>
 public interface IBinaryOperator
 {
     /// <summary>The formula.</summary>
-    static abstract TLanes Invoke<TLanes, T>(TLanes x, TLanes y)
+    TLanes Invoke<TLanes, T>(TLanes x, TLanes y)
         where TLanes : unmanaged, ILanes<TLanes, T>
         where T : unmanaged, System.Numerics.IBinaryFloatingPointIeee754<T>;
 }

@@ -95,7 +95,7 @@ internal static unsafe class Panels
     }
 
     /// <summary>destination[k · width + n] = source[n · rowStride + k]; blocks of 4 × 4 in registers, the edges one by one.</summary>
-    private static void TransposeInto(float* source, int rowStride, float* destination, int width, int valid, int depth)
+    public static void TransposeInto(float* source, int rowStride, float* destination, int width, int valid, int depth)
     {
         const int Block = 4;
         var blockedRows = valid / Block * Block;
@@ -141,7 +141,7 @@ internal static unsafe class Panels
 
     /// <summary>(x0 y0 x1 y1, x2 y2 x3 y3)</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector128<float> Low, Vector128<float> High) Interleave(Vector128<float> x, Vector128<float> y)
+    public static (Vector128<float> Low, Vector128<float> High) Interleave(Vector128<float> x, Vector128<float> y)
     {
         if (Sse.IsSupported)
         {

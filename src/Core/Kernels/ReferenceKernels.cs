@@ -9,7 +9,7 @@ namespace DistTrain.Core.Kernels;
 /// compared with bit by bit; in <see cref="double"/> it serves the gradient check.
 /// </summary>
 /// <typeparam name="T">The element type.</typeparam>
-public sealed unsafe class ReferenceKernels<T> : Kernels<T>
+public sealed unsafe partial class ReferenceKernels<T> : Kernels<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     private const int SumLanes = 16;
@@ -110,20 +110,20 @@ public sealed unsafe class ReferenceKernels<T> : Kernels<T>
     }
 
     /// <inheritdoc/>
-    public override void Map<TOperator>(T* input, T* output, nint count)
+    public override void Map<TOperator>(TOperator op, T* input, T* output, nint count)
     {
         for (nint i = 0; i < count; i++)
         {
-            output[i] = TOperator.Invoke<ScalarLanes<T>, T>(new ScalarLanes<T>(input[i])).Value;
+            output[i] = op.Invoke<ScalarLanes<T>, T>(new ScalarLanes<T>(input[i])).Value;
         }
     }
 
     /// <inheritdoc/>
-    public override void Map<TOperator>(T* x, T* y, T* output, nint count)
+    public override void Map<TOperator>(TOperator op, T* x, T* y, T* output, nint count)
     {
         for (nint i = 0; i < count; i++)
         {
-            output[i] = TOperator.Invoke<ScalarLanes<T>, T>(new ScalarLanes<T>(x[i]), new ScalarLanes<T>(y[i])).Value;
+            output[i] = op.Invoke<ScalarLanes<T>, T>(new ScalarLanes<T>(x[i]), new ScalarLanes<T>(y[i])).Value;
         }
     }
 
@@ -214,6 +214,20 @@ public sealed unsafe class ReferenceKernels<T> : Kernels<T>
         return true;
     }
 
+    /// <inheritdoc/>
+    protected override double SumOfSquaresOfBlock(T* values, int count)
+    {
+        var lanes = stackalloc double[SumLanes];
+        new Span<double>(lanes, SumLanes).Clear();
+        for (var n = 0; n < count; n++)
+        {
+            var x = double.CreateChecked(values[n]);
+            lanes[n % SumLanes] = Math.FusedMultiplyAdd(x, x, lanes[n % SumLanes]);
+        }
+
+        return FoldLanes(lanes);
+    }
+
     /// <summary>The sum of a row: lane j takes elements j, j + 16, …; the lanes are folded +8, +4, +2, +1.</summary>
     internal static T RowSum(ReadOnlySpan<T> row)
     {
@@ -224,6 +238,12 @@ public sealed unsafe class ReferenceKernels<T> : Kernels<T>
             lanes[n % SumLanes] += row[n];
         }
 
+        return FoldLanes(lanes);
+    }
+
+    private static TSum FoldLanes<TSum>(TSum* lanes)
+        where TSum : unmanaged, IBinaryFloatingPointIeee754<TSum>
+    {
         for (var half = SumLanes / 2; half > 0; half /= 2)
         {
             for (var j = 0; j < half; j++)

@@ -37,6 +37,13 @@ public readonly unsafe struct ScalarLanes<T>(T value) : ILanes<ScalarLanes<T>, T
     public static ScalarLanes<T> Sqrt(ScalarLanes<T> value) => new(T.Sqrt(value.Value));
 
     /// <inheritdoc/>
+    public static void AddSquares(ScalarLanes<T> values, double* sums)
+    {
+        var x = double.CreateChecked(values.Value);
+        *sums = Math.FusedMultiplyAdd(x, x, *sums);
+    }
+
+    /// <inheritdoc/>
     public static ScalarLanes<T> Abs(ScalarLanes<T> value) => new(T.Abs(value.Value));
 
     /// <inheritdoc/>

@@ -21,6 +21,52 @@ internal unsafe interface ITileRow<TSelf>
 
     /// <summary>Each element becomes the stored one plus itself.</summary>
     void AddStored(float* left);
+
+    /// <summary>Each element becomes itself plus <paramref name="value"/>.</summary>
+    void Add(float value);
+}
+
+/// <summary>One register.</summary>
+internal unsafe struct TileRow1<TLanes> : ITileRow<TileRow1<TLanes>>
+    where TLanes : unmanaged, ILanes<TLanes, float>
+{
+    private TLanes _v0;
+
+    public static int Columns => 1 * TLanes.Count;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TileRow1<TLanes> Load(float* source)
+    {
+        TileRow1<TLanes> row;
+        row._v0 = TLanes.Load(source + (0 * TLanes.Count));
+        return row;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Store(float* destination)
+    {
+        TLanes.Store(_v0, destination + (0 * TLanes.Count));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void MultiplyAdd(float a, in TileRow1<TLanes> b)
+    {
+        var broadcast = TLanes.Create(a);
+        _v0 = TLanes.MultiplyAdd(broadcast, b._v0, _v0);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void AddStored(float* left)
+    {
+        _v0 = TLanes.Load(left + (0 * TLanes.Count)) + _v0;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add(float value)
+    {
+        var broadcast = TLanes.Create(value);
+        _v0 += broadcast;
+    }
 }
 
 /// <summary>Two registers.</summary>
@@ -60,6 +106,67 @@ internal unsafe struct TileRow2<TLanes> : ITileRow<TileRow2<TLanes>>
     {
         _v0 = TLanes.Load(left + (0 * TLanes.Count)) + _v0;
         _v1 = TLanes.Load(left + (1 * TLanes.Count)) + _v1;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add(float value)
+    {
+        var broadcast = TLanes.Create(value);
+        _v0 += broadcast;
+        _v1 += broadcast;
+    }
+}
+
+/// <summary>Three registers.</summary>
+internal unsafe struct TileRow3<TLanes> : ITileRow<TileRow3<TLanes>>
+    where TLanes : unmanaged, ILanes<TLanes, float>
+{
+    private TLanes _v0, _v1, _v2;
+
+    public static int Columns => 3 * TLanes.Count;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TileRow3<TLanes> Load(float* source)
+    {
+        TileRow3<TLanes> row;
+        row._v0 = TLanes.Load(source + (0 * TLanes.Count));
+        row._v1 = TLanes.Load(source + (1 * TLanes.Count));
+        row._v2 = TLanes.Load(source + (2 * TLanes.Count));
+        return row;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Store(float* destination)
+    {
+        TLanes.Store(_v0, destination + (0 * TLanes.Count));
+        TLanes.Store(_v1, destination + (1 * TLanes.Count));
+        TLanes.Store(_v2, destination + (2 * TLanes.Count));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void MultiplyAdd(float a, in TileRow3<TLanes> b)
+    {
+        var broadcast = TLanes.Create(a);
+        _v0 = TLanes.MultiplyAdd(broadcast, b._v0, _v0);
+        _v1 = TLanes.MultiplyAdd(broadcast, b._v1, _v1);
+        _v2 = TLanes.MultiplyAdd(broadcast, b._v2, _v2);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void AddStored(float* left)
+    {
+        _v0 = TLanes.Load(left + (0 * TLanes.Count)) + _v0;
+        _v1 = TLanes.Load(left + (1 * TLanes.Count)) + _v1;
+        _v2 = TLanes.Load(left + (2 * TLanes.Count)) + _v2;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add(float value)
+    {
+        var broadcast = TLanes.Create(value);
+        _v0 += broadcast;
+        _v1 += broadcast;
+        _v2 += broadcast;
     }
 }
 
@@ -108,6 +215,16 @@ internal unsafe struct TileRow4<TLanes> : ITileRow<TileRow4<TLanes>>
         _v1 = TLanes.Load(left + (1 * TLanes.Count)) + _v1;
         _v2 = TLanes.Load(left + (2 * TLanes.Count)) + _v2;
         _v3 = TLanes.Load(left + (3 * TLanes.Count)) + _v3;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add(float value)
+    {
+        var broadcast = TLanes.Create(value);
+        _v0 += broadcast;
+        _v1 += broadcast;
+        _v2 += broadcast;
+        _v3 += broadcast;
     }
 }
 
@@ -168,5 +285,18 @@ internal unsafe struct TileRow7<TLanes> : ITileRow<TileRow7<TLanes>>
         _v4 = TLanes.Load(left + (4 * TLanes.Count)) + _v4;
         _v5 = TLanes.Load(left + (5 * TLanes.Count)) + _v5;
         _v6 = TLanes.Load(left + (6 * TLanes.Count)) + _v6;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add(float value)
+    {
+        var broadcast = TLanes.Create(value);
+        _v0 += broadcast;
+        _v1 += broadcast;
+        _v2 += broadcast;
+        _v3 += broadcast;
+        _v4 += broadcast;
+        _v5 += broadcast;
+        _v6 += broadcast;
     }
 }

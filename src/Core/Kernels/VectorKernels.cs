@@ -21,7 +21,7 @@ public static class VectorKernels
 /// <see cref="AlignedBuffer{T}"/> are.
 /// </summary>
 /// <typeparam name="TLanes">The width.</typeparam>
-public sealed unsafe class VectorKernels<TLanes> : Kernels<float>
+public sealed unsafe partial class VectorKernels<TLanes> : Kernels<float>
     where TLanes : unmanaged, ILanes<TLanes, float>
 {
     private const int SumLanes = 16;
@@ -85,32 +85,32 @@ public sealed unsafe class VectorKernels<TLanes> : Kernels<float>
     }
 
     /// <inheritdoc/>
-    public override void Map<TOperator>(float* input, float* output, nint count)
+    public override void Map<TOperator>(TOperator op, float* input, float* output, nint count)
     {
         nint i = 0;
         for (; i <= count - TLanes.Count; i += TLanes.Count)
         {
-            TLanes.Store(TOperator.Invoke<TLanes, float>(TLanes.Load(input + i)), output + i);
+            TLanes.Store(op.Invoke<TLanes, float>(TLanes.Load(input + i)), output + i);
         }
 
         for (; i < count; i++)
         {
-            output[i] = TOperator.Invoke<ScalarLanes<float>, float>(new ScalarLanes<float>(input[i])).Value;
+            output[i] = op.Invoke<ScalarLanes<float>, float>(new ScalarLanes<float>(input[i])).Value;
         }
     }
 
     /// <inheritdoc/>
-    public override void Map<TOperator>(float* x, float* y, float* output, nint count)
+    public override void Map<TOperator>(TOperator op, float* x, float* y, float* output, nint count)
     {
         nint i = 0;
         for (; i <= count - TLanes.Count; i += TLanes.Count)
         {
-            TLanes.Store(TOperator.Invoke<TLanes, float>(TLanes.Load(x + i), TLanes.Load(y + i)), output + i);
+            TLanes.Store(op.Invoke<TLanes, float>(TLanes.Load(x + i), TLanes.Load(y + i)), output + i);
         }
 
         for (; i < count; i++)
         {
-            output[i] = TOperator.Invoke<ScalarLanes<float>, float>(new ScalarLanes<float>(x[i]), new ScalarLanes<float>(y[i])).Value;
+            output[i] = op.Invoke<ScalarLanes<float>, float>(new ScalarLanes<float>(x[i]), new ScalarLanes<float>(y[i])).Value;
         }
     }
 
@@ -211,6 +211,9 @@ public sealed unsafe class VectorKernels<TLanes> : Kernels<float>
         TLanes.Store(sum, lanes);
         return !new ReadOnlySpan<float>(lanes, TLanes.Count).ContainsAnyExcept(0f);
     }
+
+    /// <inheritdoc/>
+    protected override double SumOfSquaresOfBlock(float* values, int count) => SquareSums.OfBlock<TLanes>(values, count);
 
     private static void UpdateAt<TOperator, TAny>(TOperator update, float* parameters, float* gradientSums, float* slot0, float* slot1, nint i)
         where TOperator : struct, IUpdateOperator<float>

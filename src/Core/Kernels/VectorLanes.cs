@@ -54,6 +54,15 @@ public readonly unsafe struct Lanes512 : ILanes<Lanes512, float>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddSquares(Lanes512 values, double* sums)
+    {
+        var (lower, upper) = (Vector512.WidenLower(values._value), Vector512.WidenUpper(values._value));
+        Vector512.FusedMultiplyAdd(lower, lower, Vector512.Load(sums)).Store(sums);
+        Vector512.FusedMultiplyAdd(upper, upper, Vector512.Load(sums + 8)).Store(sums + 8);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 Abs(Lanes512 value) => new(Vector512.Abs(value._value));
 
     /// <inheritdoc/>
@@ -136,6 +145,15 @@ public readonly unsafe struct Lanes256 : ILanes<Lanes256, float>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddSquares(Lanes256 values, double* sums)
+    {
+        var (lower, upper) = (Vector256.WidenLower(values._value), Vector256.WidenUpper(values._value));
+        Vector256.FusedMultiplyAdd(lower, lower, Vector256.Load(sums)).Store(sums);
+        Vector256.FusedMultiplyAdd(upper, upper, Vector256.Load(sums + 4)).Store(sums + 4);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Abs(Lanes256 value) => new(Vector256.Abs(value._value));
 
     /// <inheritdoc/>
@@ -212,6 +230,15 @@ public readonly unsafe struct Lanes128 : ILanes<Lanes128, float>
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 Sqrt(Lanes128 value) => new(Vector128.Sqrt(value._value));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddSquares(Lanes128 values, double* sums)
+    {
+        var (lower, upper) = (Vector128.WidenLower(values._value), Vector128.WidenUpper(values._value));
+        Vector128.FusedMultiplyAdd(lower, lower, Vector128.Load(sums)).Store(sums);
+        Vector128.FusedMultiplyAdd(upper, upper, Vector128.Load(sums + 2)).Store(sums + 2);
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,29 +1,51 @@
+using System.IO.Hashing;
 using System.Numerics;
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Tensors;
 
 namespace DistTrain.Core.Layers;
 
-/// <summary>
-/// An elementwise layer y = f(x) whose derivative can be told from y: ReLU, Sigmoid, Tanh. Backward is ∂x = g(∂y, y), in place.
-/// </summary>
+/// <summary>What the derivative of an elementwise layer y = f(x) is told from, and whether it jumps.</summary>
+[Flags]
+public enum DerivativeKind
+{
+    /// <summary>From y; smooth.</summary>
+    OfOutput = 0,
+
+    /// <summary>From x.</summary>
+    OfInput = 1,
+
+    /// <summary>It jumps where x passes 0.</summary>
+    HasKink = 2,
+}
+
+/// <summary>An elementwise layer y = f(x). Backward is ∂x = g(∂y, y), or g(∂y, x), in place.</summary>
 /// <typeparam name="T">The element type.</typeparam>
 /// <typeparam name="TForward">f.</typeparam>
 /// <typeparam name="TBackward">g.</typeparam>
-public sealed unsafe class Activation<T, TForward, TBackward>(Kernels<T> kernels, Shape shape) : Layer<T>(kernels, shape, shape)
+/// <param name="kernels">What it computes with.</param>
+/// <param name="shape">One sample's input and output.</param>
+/// <param name="forward">f.</param>
+/// <param name="backward">g.</param>
+/// <param name="derivative">What g reads, and whether f has a kink.</param>
+public sealed unsafe class Activation<T, TForward, TBackward>(
+    Kernels<T> kernels, Shape shape, TForward forward, TBackward backward, DerivativeKind derivative)
+    : Layer<T>(kernels, shape, shape)
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
     where TForward : struct, IUnaryOperator
     where TBackward : struct, IBinaryOperator
 {
     private readonly RowBuffer<T> _buffer = new(shape.Size);
+    private Matrix<T> _input;
     private Matrix<T> _output;
 
     /// <inheritdoc/>
-    public override Matrix<T> Forward(Matrix<T> input)
+    public override Matrix<T> Forward(Matrix<T> input, in ForwardPass pass)
     {
+        _input = input;
         _output = _buffer.Rows(input.Rows);
         // Whole rows with their padding: every element is on its own, and nobody reads the padding's.
-        Kernels.Map<TForward>(input.Data, _output.Data, (nint)input.Rows * input.Stride);
+        Kernels.Map(forward, input.Data, _output.Data, (nint)input.Rows * input.Stride);
         return _output;
     }
 
@@ -35,68 +57,32 @@ public sealed unsafe class Activation<T, TForward, TBackward>(Kernels<T> kernels
             return default;
         }
 
-        Kernels.Map<TBackward>(outputGradient.Data, _output.Data, outputGradient.Data, (nint)outputGradient.Rows * outputGradient.Stride);
+        var read = derivative.HasFlag(DerivativeKind.OfInput) ? _input : _output;
+        Kernels.Map(backward, outputGradient.Data, read.Data, outputGradient.Data, (nint)outputGradient.Rows * outputGradient.Stride);
         return outputGradient;
     }
 
     /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => _buffer.Dispose();
-}
-
-/// <summary><c>x &lt;= 0 ? 0 : x</c>: a NaN passes on, it is not hidden.</summary>
-public readonly struct ReluForward : IUnaryOperator
-{
-    /// <inheritdoc/>
-    public static TLanes Invoke<TLanes, T>(TLanes x)
-        where TLanes : unmanaged, ILanes<TLanes, T>
-        where T : unmanaged, IBinaryFloatingPointIeee754<T> => TLanes.SelectLessOrEqual(x, TLanes.Zero, TLanes.Zero, x);
-}
-
-/// <summary><c>y &lt;= 0 ? 0 : ∂y</c></summary>
-public readonly struct ReluBackward : IBinaryOperator
-{
-    /// <inheritdoc/>
-    public static TLanes Invoke<TLanes, T>(TLanes x, TLanes y)
-        where TLanes : unmanaged, ILanes<TLanes, T>
-        where T : unmanaged, IBinaryFloatingPointIeee754<T> => TLanes.SelectLessOrEqual(y, TLanes.Zero, TLanes.Zero, x);
-}
-
-/// <summary><c>1 / (1 + exp(−x))</c></summary>
-public readonly struct SigmoidForward : IUnaryOperator
-{
-    /// <inheritdoc/>
-    public static TLanes Invoke<TLanes, T>(TLanes x)
-        where TLanes : unmanaged, ILanes<TLanes, T>
-        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    public override void AppendBranches(XxHash128 branches)
     {
-        var one = TLanes.Create(T.One);
-        return one / (one + TLanes.Exp(-x));
+        if (!derivative.HasFlag(DerivativeKind.HasKink))
+        {
+            return;
+        }
+
+        var sides = new byte[_input.Columns];
+        for (var row = 0; row < _input.Rows; row++)
+        {
+            var values = _input.Row(row);
+            for (var i = 0; i < sides.Length; i++)
+            {
+                sides[i] = values[i] > T.Zero ? (byte)1 : (byte)0;
+            }
+
+            branches.Append(sides);
+        }
     }
-}
 
-/// <summary><c>∂y · (y · (1 − y))</c></summary>
-public readonly struct SigmoidBackward : IBinaryOperator
-{
     /// <inheritdoc/>
-    public static TLanes Invoke<TLanes, T>(TLanes x, TLanes y)
-        where TLanes : unmanaged, ILanes<TLanes, T>
-        where T : unmanaged, IBinaryFloatingPointIeee754<T> => x * (y * (TLanes.Create(T.One) - y));
-}
-
-/// <summary><c>tanh x</c></summary>
-public readonly struct TanhForward : IUnaryOperator
-{
-    /// <inheritdoc/>
-    public static TLanes Invoke<TLanes, T>(TLanes x)
-        where TLanes : unmanaged, ILanes<TLanes, T>
-        where T : unmanaged, IBinaryFloatingPointIeee754<T> => TLanes.Tanh(x);
-}
-
-/// <summary><c>∂y · (1 − y · y)</c>, the inner product and difference fused: <c>∂y · fma(−y, y, 1)</c></summary>
-public readonly struct TanhBackward : IBinaryOperator
-{
-    /// <inheritdoc/>
-    public static TLanes Invoke<TLanes, T>(TLanes x, TLanes y)
-        where TLanes : unmanaged, ILanes<TLanes, T>
-        where T : unmanaged, IBinaryFloatingPointIeee754<T> => x * TLanes.MultiplyAdd(-y, y, TLanes.Create(T.One));
+    protected override void Dispose(bool disposing) => _buffer.Dispose();
 }

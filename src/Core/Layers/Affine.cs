@@ -29,7 +29,7 @@ public sealed unsafe class Affine<T>(Kernels<T> kernels, int inputs, int outputs
     }
 
     /// <inheritdoc/>
-    public override Matrix<T> Forward(Matrix<T> input)
+    public override Matrix<T> Forward(Matrix<T> input, in ForwardPass pass)
     {
         _input = input;
         var output = _output.Rows(input.Rows);

@@ -36,13 +36,15 @@ public abstract unsafe class Layer<T>(Kernels<T> kernels, Shape inputShape, Shap
     /// <summary>
     /// Takes over new parameter values. Called before the first forward pass and after every update; layers without parameters ignore it.
     /// </summary>
-    /// <param name="parameters">The model's flat buffer; it stays valid and unchanged until the next call.</param>
+    /// <param name="parameters">The model's flat buffer, parameters and then buffers; it stays valid and unchanged until the next call.</param>
     public virtual void UseParameters(T* parameters)
     {
     }
 
     /// <summary>(rows, input) → (rows, output)</summary>
-    public abstract Matrix<T> Forward(Matrix<T> input);
+    /// <param name="input">(rows, input); unchanged, and still what it was when the backward pass comes.</param>
+    /// <param name="pass">What it is for.</param>
+    public abstract Matrix<T> Forward(Matrix<T> input, in ForwardPass pass);
 
     /// <summary>
     /// From the gradient of the loss sum by this layer's output, (rows, output), to that by its input, (rows, input), and by its parameters.
@@ -52,6 +54,14 @@ public abstract unsafe class Layer<T>(Kernels<T> kernels, Shape inputShape, Shap
     /// <param name="gradients">Where the parameter gradients go.</param>
     /// <param name="inputGradientWanted">False for the first layer: nobody reads it, the result is then empty.</param>
     public abstract Matrix<T> Backward(Matrix<T> outputGradient, in GradientFold<T> gradients, bool inputGradientWanted);
+
+    /// <summary>
+    /// Appends to <paramref name="branches"/> which branch each element of the last forward pass took, for a layer whose derivative jumps: at such a
+    /// kink no numerical gradient exists. Default: nothing, the layer is smooth.
+    /// </summary>
+    public virtual void AppendBranches(System.IO.Hashing.XxHash128 branches)
+    {
+    }
 
     /// <inheritdoc/>
     public void Dispose()

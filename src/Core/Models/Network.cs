@@ -1,6 +1,7 @@
 using System.Numerics;
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Layers;
+using DistTrain.Core.Losses;
 using DistTrain.Core.Tensors;
 
 namespace DistTrain.Core.Models;
@@ -13,91 +14,81 @@ namespace DistTrain.Core.Models;
 public sealed unsafe class Network<T> : IDisposable
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    private readonly Layer<T>[] _layers;
+    private readonly LayerSequence<T> _layers;
     private readonly Loss<T> _loss;
 
     /// <summary>Builds the layers of <paramref name="model"/>.</summary>
     public Network(ModelSpec model, Kernels<T> kernels)
     {
-        var shapes = model.Shapes();
+        var chain = model.Chain();
         var layout = model.ParameterLayout();
-        _layers = new Layer<T>[model.Layers.Count];
-        var slot = 0;
-        for (var i = 0; i < _layers.Length; i++)
-        {
-            var offsets = new int[model.Layers[i].Parameters(shapes[i]).Count];
-            for (var p = 0; p < offsets.Length; p++)
-            {
-                offsets[p] = layout.Slots[slot++].Offset;
-            }
-
-            _layers[i] = model.Layers[i].Build(kernels, shapes[i], offsets);
-        }
-
-        var classes = shapes[^1].Size;
-        _loss = model.Loss == LossKind.SoftmaxCrossEntropy ? new SoftmaxWithLoss<T>(kernels, classes) : new MeanSquaredError<T>(kernels, classes);
+        int[] parameterOffsets = [.. layout.ParameterSlots.Select(slot => slot.Offset)];
+        int[] bufferOffsets = [.. layout.Buffers.Select(buffer => buffer.Slot.Offset)];
+        _layers = chain.Build(kernels, new LayerPlace(layer: 0, parameterOffsets, bufferOffsets));
+        _loss = model.Loss.Build(kernels, chain.Output.Size);
     }
 
     /// <summary>The layers, from input to output.</summary>
-    public IReadOnlyList<Layer<T>> Layers => _layers;
+    public IReadOnlyList<Layer<T>> Layers => _layers.Layers;
 
     /// <summary>Takes over new parameter values: <see cref="Layer{T}.UseParameters"/>.</summary>
-    public void UseParameters(T* parameters)
-    {
-        foreach (var layer in _layers)
-        {
-            layer.UseParameters(parameters);
-        }
-    }
+    public void UseParameters(T* parameters) => _layers.UseParameters(parameters);
 
     /// <summary>(rows, input) → scores (rows, classes)</summary>
-    public Matrix<T> Forward(Matrix<T> input)
+    public Matrix<T> Forward(Matrix<T> input, in ForwardPass pass) => _layers.Forward(input, pass);
+
+    /// <summary>The input of layer <paramref name="layer"/>.</summary>
+    public Matrix<T> ForwardUpTo(int layer, Matrix<T> input, in ForwardPass pass)
     {
-        var result = input;
-        foreach (var layer in _layers)
+        for (var i = 0; i < layer; i++)
         {
-            result = layer.Forward(result);
+            input = Layers[i].Forward(input, pass);
         }
 
-        return result;
+        return input;
+    }
+
+    /// <summary>The scores from the input of layer <paramref name="layer"/>.</summary>
+    public Matrix<T> ForwardFrom(int layer, Matrix<T> input, in ForwardPass pass)
+    {
+        for (var i = layer; i < Layers.Count; i++)
+        {
+            input = Layers[i].Forward(input, pass);
+        }
+
+        return input;
     }
 
     /// <summary>The loss of each row, (rows, 1).</summary>
-    public Matrix<T> Loss(Matrix<T> scores, ReadOnlySpan<byte> labels)
+    public Matrix<T> Loss(Matrix<T> scores, ReadOnlySpan<byte> labels, bool isTraining)
     {
-        _loss.Forward(scores, labels);
+        _loss.Forward(scores, labels, isTraining);
         return _loss.Losses;
     }
 
     /// <summary>
-    /// Forward and backward pass: scores and losses per row, and for each node of the plan the gradient of the loss sum over its rows.
+    /// Forward and backward pass of a training step: scores and losses per row, and for each node of the plan the gradient of the loss sum over
+    /// its rows.
     /// </summary>
     /// <param name="input">(rows, input)</param>
     /// <param name="labels">One per row.</param>
+    /// <param name="pass">The step; its plan is that of <paramref name="gradients"/>.</param>
     /// <param name="gradients">Where the gradients go.</param>
     /// <param name="losses">(rows, 1)</param>
     /// <returns>The scores, (rows, classes).</returns>
-    public Matrix<T> Gradients(Matrix<T> input, ReadOnlySpan<byte> labels, in GradientFold<T> gradients, out Matrix<T> losses)
+    public Matrix<T> Gradients(Matrix<T> input, ReadOnlySpan<byte> labels, in ForwardPass pass, in GradientFold<T> gradients, out Matrix<T> losses)
     {
-        var scores = Forward(input);
-        var gradient = _loss.Forward(scores, labels);
+        var scores = Forward(input, pass);
+        var gradient = _loss.Forward(scores, labels, isTraining: true);
         losses = _loss.Losses;
-        for (var i = _layers.Length - 1; i >= 0; i--)
-        {
-            gradient = _layers[i].Backward(gradient, gradients, inputGradientWanted: i > 0);
-        }
-
+        _layers.Backward(gradient, gradients, inputGradientWanted: false);
         return scores;
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var layer in _layers)
-        {
-            layer.Dispose();
-        }
-
+        _layers.Dispose();
         _loss.Dispose();
     }
 }

@@ -9,34 +9,42 @@ namespace DistTrain.Core.Optimizers;
 /// </summary>
 public abstract unsafe class Optimizer : IDisposable
 {
-    private readonly Kernels<float> _kernels;
     private readonly AlignedBuffer<float>[] _slots;
+    private readonly GradientPreparation? _preparation;
     private readonly int _length;
 
-    private protected Optimizer(Kernels<float> kernels, int length, params string[] slotNames)
+    private protected Optimizer(OptimizerSpec spec, Kernels<float> kernels, ParameterLayout layout, params string[] slotNames)
     {
-        _kernels = kernels;
-        _length = length;
+        Spec = spec;
+        Kernels = kernels;
+        Layout = layout;
+        _preparation = GradientPreparation.Of(spec, kernels);
+        _length = layout.ParameterLength;
         SlotNames = slotNames;
-        _slots = [.. slotNames.Select(_ => new AlignedBuffer<float>(length))];
+        _slots = [.. slotNames.Select(_ => new AlignedBuffer<float>(_length))];
     }
 
     /// <summary>PyTorch's names of the state, for example <c>momentum_buffer</c> or <c>exp_avg</c>.</summary>
     public IReadOnlyList<string> SlotNames { get; }
 
-    /// <summary>The optimizer of a spec for <paramref name="length"/> parameters.</summary>
+    /// <summary>The optimizer of a spec.</summary>
+    /// <param name="spec">Its description.</param>
+    /// <param name="kernels">To compute with.</param>
+    /// <param name="layout">How many parameters there are and, for lamb, where each tensor lies; it leaves buffers alone.</param>
     /// <exception cref="InvalidInputException">The spec is wrong.</exception>
-    public static Optimizer Create(OptimizerSpec spec, Kernels<float> kernels, int length)
+    public static Optimizer Create(OptimizerSpec spec, Kernels<float> kernels, ParameterLayout layout)
     {
         spec.Validate();
         return spec.Name switch
         {
-            "sgd" => new Sgd(spec, kernels, length),
-            "momentum" => new Momentum(spec, kernels, length),
-            "nesterov" => new Nesterov(spec, kernels, length),
-            "adagrad" => new AdaGrad(spec, kernels, length),
-            "rmsprop" => new RmsProp(spec, kernels, length),
-            "adam" => new Adam(spec, kernels, length),
+            "sgd" => new Sgd(spec, kernels, layout),
+            "momentum" => new Momentum(spec, kernels, layout),
+            "nesterov" => new Nesterov(spec, kernels, layout),
+            "adagrad" => new AdaGrad(spec, kernels, layout),
+            "rmsprop" => new RmsProp(spec, kernels, layout),
+            "adam" => new Adam(spec, kernels, layout),
+            "adamw" => new AdamW(spec, kernels, layout),
+            "lamb" => new Lamb(spec, kernels, layout),
             _ => throw new InvalidInputException($"Unknown optimizer '{spec.Name}'."),
         };
     }
@@ -44,14 +52,14 @@ public abstract unsafe class Optimizer : IDisposable
     /// <summary>The names of the slots that an optimizer of this spec has: <see cref="SlotNames"/>.</summary>
     public static IReadOnlyList<string> SlotNamesOf(OptimizerSpec spec)
     {
-        using var optimizer = Create(spec, new ReferenceKernels<float>(), length: 0);
+        using var optimizer = Create(spec, new ReferenceKernels<float>(), new ParameterLayout([]));
         return optimizer.SlotNames;
     }
 
     /// <summary>How many <see cref="Scalars"/> an optimizer of this spec has.</summary>
     public static int ScalarCountOf(OptimizerSpec spec)
     {
-        using var optimizer = Create(spec, new ReferenceKernels<float>(), length: 0);
+        using var optimizer = Create(spec, new ReferenceKernels<float>(), new ParameterLayout([]));
         return optimizer.Scalars.Length;
     }
 
@@ -59,13 +67,24 @@ public abstract unsafe class Optimizer : IDisposable
     public virtual Span<double> Scalars => [];
 
     /// <summary>One update, in place.</summary>
-    /// <param name="parameters">(length,)</param>
-    /// <param name="gradientSums">(length,): the sum over the batch; its mean is the sum times <c>1f / sampleCount</c>.</param>
+    /// <param name="parameters">(ParameterLength,)</param>
+    /// <param name="gradientSums">
+    /// (ParameterLength,): the sum over the batch; its mean is the sum times <c>1f / sampleCount</c>. Clipping, decay and lamb overwrite it:
+    /// afterwards its content is not specified.
+    /// </param>
     /// <param name="sampleCount">Samples in the batch, at least 1.</param>
-    public void Step(float* parameters, float* gradientSums, int sampleCount)
+    /// <param name="learningRate">η of this step: <see cref="OptimizerSpec.LearningRateAt"/>.</param>
+    public void Step(float* parameters, float* gradientSums, int sampleCount, double learningRate)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(sampleCount, 1);
-        Update(parameters, gradientSums, 1f / sampleCount);
+        var scale = 1f / sampleCount;
+        if (_preparation is not null)
+        {
+            _preparation.Run(parameters, gradientSums, scale, _length);
+            scale = 1f;
+        }
+
+        Update(parameters, gradientSums, scale, learningRate);
     }
 
     /// <summary>The elements of slot <paramref name="index"/>.</summary>
@@ -82,98 +101,21 @@ public abstract unsafe class Optimizer : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private protected abstract void Update(float* parameters, float* gradientSums, float scale);
+    private protected OptimizerSpec Spec { get; }
+
+    private protected Kernels<float> Kernels { get; }
+
+    private protected ParameterLayout Layout { get; }
+
+    private protected abstract void Update(float* parameters, float* gradientSums, float scale, double learningRate);
 
     private protected void Run<TOperator>(TOperator update, float* parameters, float* gradientSums)
         where TOperator : struct, IUpdateOperator<float> =>
-        _kernels.Update(
+        Kernels.Update(
             update,
             parameters,
             gradientSums,
             _slots.Length > 0 ? _slots[0].Pointer : null,
             _slots.Length > 1 ? _slots[1].Pointer : null,
             _length);
-}
-
-/// <summary>Stochastic gradient descent: <see cref="SgdUpdate{T}"/>.</summary>
-internal sealed unsafe class Sgd(OptimizerSpec spec, Kernels<float> kernels, int length) : Optimizer(kernels, length)
-{
-    private protected override void Update(float* parameters, float* gradientSums, float scale) =>
-        Run(new SgdUpdate<float>((float)-spec.LearningRate, scale), parameters, gradientSums);
-}
-
-/// <summary>PyTorch's SGD with momentum: <see cref="MomentumUpdate{T}"/>. (The book's puts η inside v: v ← μ·v − η·g, p ← p + v.)</summary>
-internal sealed unsafe class Momentum(OptimizerSpec spec, Kernels<float> kernels, int length)
-    : Optimizer(kernels, length, "momentum_buffer")
-{
-    internal const double DefaultMomentum = 0.9;
-
-    private protected override void Update(float* parameters, float* gradientSums, float scale) =>
-        Run(new MomentumUpdate<float>((float)-spec.LearningRate, scale, (float)(spec.Momentum ?? DefaultMomentum)), parameters, gradientSums);
-}
-
-/// <summary>PyTorch's SGD with <c>nesterov=True</c>: <see cref="NesterovUpdate{T}"/>.</summary>
-internal sealed unsafe class Nesterov(OptimizerSpec spec, Kernels<float> kernels, int length)
-    : Optimizer(kernels, length, "momentum_buffer")
-{
-    private protected override void Update(float* parameters, float* gradientSums, float scale) =>
-        Run(new NesterovUpdate<float>((float)-spec.LearningRate, scale, (float)(spec.Momentum ?? Momentum.DefaultMomentum)), parameters, gradientSums);
-}
-
-/// <summary>AdaGrad (Duchi et al. 2011): <see cref="AdaGradUpdate{T}"/>. (The book's ε is 1e-7.)</summary>
-internal sealed unsafe class AdaGrad(OptimizerSpec spec, Kernels<float> kernels, int length) : Optimizer(kernels, length, "sum")
-{
-    private const double DefaultEpsilon = 1e-10;
-
-    private protected override void Update(float* parameters, float* gradientSums, float scale) =>
-        Run(new AdaGradUpdate<float>((float)-spec.LearningRate, scale, (float)(spec.Epsilon ?? DefaultEpsilon)), parameters, gradientSums);
-}
-
-/// <summary>RMSProp (Tieleman and Hinton 2012): <see cref="RmsPropUpdate{T}"/>.</summary>
-internal sealed unsafe class RmsProp(OptimizerSpec spec, Kernels<float> kernels, int length) : Optimizer(kernels, length, "square_avg")
-{
-    private const double DefaultAlpha = 0.99;
-    private const double DefaultEpsilon = 1e-8;
-
-    private protected override void Update(float* parameters, float* gradientSums, float scale)
-    {
-        var alpha = spec.Alpha ?? DefaultAlpha;
-        // PyTorch computes 1 − α in double and rounds once.
-        Run(
-            new RmsPropUpdate<float>((float)-spec.LearningRate, scale, (float)alpha, (float)(1 - alpha), (float)(spec.Epsilon ?? DefaultEpsilon)),
-            parameters,
-            gradientSums);
-    }
-}
-
-/// <summary>Adam (Kingma and Ba 2015): <see cref="AdamUpdate{T}"/>. βᵗ is a repeated double product, kept in the state.</summary>
-internal sealed unsafe class Adam(OptimizerSpec spec, Kernels<float> kernels, int length)
-    : Optimizer(kernels, length, "exp_avg", "exp_avg_sq")
-{
-    private const double DefaultBeta1 = 0.9;
-    private const double DefaultBeta2 = 0.999;
-    private const double DefaultEpsilon = 1e-8;
-    private readonly double[] _powers = [1, 1];
-
-    /// <summary>β₁ᵗ and β₂ᵗ.</summary>
-    public override Span<double> Scalars => _powers;
-
-    private protected override void Update(float* parameters, float* gradientSums, float scale)
-    {
-        var beta1 = spec.Beta1 ?? DefaultBeta1;
-        var beta2 = spec.Beta2 ?? DefaultBeta2;
-        _powers[0] *= beta1;
-        _powers[1] *= beta2;
-        Run(
-            new AdamUpdate<float>(
-                (float)(-spec.LearningRate / (1 - _powers[0])),
-                scale,
-                (float)(1 - beta1),
-                (float)beta2,
-                (float)(1 - beta2),
-                (float)Math.Sqrt(1 - _powers[1]),
-                (float)(spec.Epsilon ?? DefaultEpsilon)),
-            parameters,
-            gradientSums);
-    }
 }

@@ -5,13 +5,26 @@ namespace DistTrain.Core.Optimizers;
 /// and one that the optimizer does not have must be null. They are <see cref="double"/> as in PyTorch: what is derived from them, such as
 /// 1 − β, is computed in double and rounded once to the binary32 that the update uses.
 /// </summary>
-/// <param name="Name">sgd, momentum, nesterov, adagrad, rmsprop or adam.</param>
+/// <remarks>
+/// Decay, L1 and clipping see all parameters, as in PyTorch and its peers; the book decays weights only, not biases.
+/// </remarks>
+/// <param name="Name">sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw or lamb.</param>
 /// <param name="LearningRate">η, above 0.</param>
 /// <param name="Momentum">μ of momentum and nesterov, in [0, 1); default 0.9.</param>
 /// <param name="Alpha">The smoothing constant of rmsprop, in [0, 1); default 0.99.</param>
-/// <param name="Beta1">Adam's decay of the first moment, in [0, 1); default 0.9.</param>
-/// <param name="Beta2">Adam's decay of the second moment, in [0, 1); default 0.999.</param>
-/// <param name="Epsilon">Added to the root; default 1e-8, for adagrad 1e-10.</param>
+/// <param name="Beta1">Decay of the first moment of adam, adamw and lamb, in [0, 1); default 0.9.</param>
+/// <param name="Beta2">Decay of the second moment of adam, adamw and lamb, in [0, 1); default 0.999.</param>
+/// <param name="Epsilon">Added to the root; default 1e-8, for adagrad 1e-10, for lamb 1e-6.</param>
+/// <param name="WeightDecay">
+/// λ, at least 0. Coupled, g ← g + λ·p, default none; but decoupled in adamw (p ← p − η·λ·p) and inside the update whose length lamb fixes, default
+/// 0.01 in both.
+/// </param>
+/// <param name="L1">λ₁, at least 0: g ← g + λ₁·sign(p), with sign(0) = 0; default none.</param>
+/// <param name="ClipNorm">
+/// c, above 0: before any decay the mean gradient over all parameters is scaled by min(1, c / (‖g‖ + 1e-6)), as by PyTorch's
+/// <c>clip_grad_norm_</c>; default none.
+/// </param>
+/// <param name="Schedule">How the learning rate follows the steps; null: it is constant.</param>
 public sealed record OptimizerSpec(
     string Name,
     double LearningRate,
@@ -19,7 +32,11 @@ public sealed record OptimizerSpec(
     double? Alpha = null,
     double? Beta1 = null,
     double? Beta2 = null,
-    double? Epsilon = null)
+    double? Epsilon = null,
+    double? WeightDecay = null,
+    double? L1 = null,
+    double? ClipNorm = null,
+    ScheduleSpec? Schedule = null)
 {
     // Hyperparameters under the names that users give them: in JSON, and with two dashes on the command line.
     private static readonly Dictionary<string, (double LearningRate, string[] Has)> Known = new(StringComparer.Ordinal)
@@ -30,7 +47,12 @@ public sealed record OptimizerSpec(
         ["adagrad"] = (0.01, ["epsilon"]),
         ["rmsprop"] = (0.01, ["alpha", "epsilon"]),
         ["adam"] = (0.001, ["beta1", "beta2", "epsilon"]),
+        ["adamw"] = (0.001, ["beta1", "beta2", "epsilon"]),
+        ["lamb"] = (0.001, ["beta1", "beta2", "epsilon"]),
     };
+
+    // Of every optimizer.
+    private static readonly string[] Common = ["weightDecay", "l1", "clipNorm"];
 
     /// <summary>The known optimizers, in the order to show them.</summary>
     public static IReadOnlyCollection<string> Names => Known.Keys;
@@ -38,6 +60,12 @@ public sealed record OptimizerSpec(
     /// <summary>The learning rate to take when none is given.</summary>
     /// <exception cref="InvalidInputException">The optimizer is unknown.</exception>
     public static double DefaultLearningRate(string name) => Find(name).LearningRate;
+
+    /// <summary>Whether weight decay is part of the update, and not of the gradient.</summary>
+    internal bool HasDecayOfItsOwn => Name is "adamw" or "lamb";
+
+    /// <summary>The learning rate of update <paramref name="step"/>, from 0, in a run of <paramref name="totalSteps"/>.</summary>
+    public double LearningRateAt(long step, long totalSteps) => Schedule?.RateAt(LearningRate, step, totalSteps) ?? LearningRate;
 
     /// <summary>Checks names and ranges.</summary>
     /// <exception cref="InvalidInputException">Something is unknown, missing or out of range.</exception>
@@ -54,6 +82,15 @@ public sealed record OptimizerSpec(
         Check("beta1", Beta1, below1: true);
         Check("beta2", Beta2, below1: true);
         Check("epsilon", Epsilon, below1: false);
+        Check("weightDecay", WeightDecay, below1: false);
+        Check("l1", L1, below1: false);
+        Check("clipNorm", ClipNorm, below1: false);
+        if (ClipNorm is { } clipNorm && (float)clipNorm == 0)
+        {
+            throw new InvalidInputException($"clipNorm of {Name} is {clipNorm:R}; it must be above 0: 0 would stop all learning.");
+        }
+
+        Schedule?.Validate(LearningRate);
 
         void Check(string hyperparameter, double? value, bool below1)
         {
@@ -62,9 +99,10 @@ public sealed record OptimizerSpec(
                 return;
             }
 
-            if (!has.Contains(hyperparameter))
+            if (!has.Contains(hyperparameter) && !Common.Contains(hyperparameter))
             {
-                throw new InvalidInputException($"The optimizer {Name} has no hyperparameter {hyperparameter}; it has{(has.Length == 0 ? " none" : $": {string.Join(", ", has)}")}.");
+                throw new InvalidInputException(
+                    $"The optimizer {Name} has no hyperparameter {hyperparameter}; it has: {string.Join(", ", [.. has, .. Common])}.");
             }
 
             // As the update sees it: 1 − 1e-9 is 1 there.

@@ -89,7 +89,8 @@ public sealed class SearchProgress
         {
             _pending.AddRange(alive
                 .Where(trial => !_results.ContainsKey((trial.Number, rung)))
-                .Select(trial => new TrialRun(trial, rung, halvings + 1, HalvingRules.Steps(_plan.Halving, steps[trial.Number], halvings, rung))));
+                .Select(trial => new TrialRun(
+                    trial, rung, halvings + 1, HalvingRules.Steps(_plan.Halving, steps[trial.Number], halvings, rung), steps[trial.Number])));
             RankAll();
             if (_pending.Count > 0)
             {

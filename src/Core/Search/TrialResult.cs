@@ -20,7 +20,8 @@ public sealed record TrialResult(
 /// <param name="Rung">From 0.</param>
 /// <param name="Rungs">Of its round.</param>
 /// <param name="Steps">Up to so many steps, from its own checkpoint if it has one.</param>
-public sealed record TrialRun(Trial Trial, int Rung, int Rungs, long Steps);
+/// <param name="TotalSteps">Of the whole training, if it is not sorted out.</param>
+public sealed record TrialRun(Trial Trial, int Rung, int Rungs, long Steps, long TotalSteps);
 
 /// <summary>A line of the table.</summary>
 /// <param name="Rank">From 1.</param>

@@ -21,7 +21,10 @@ public readonly unsafe struct Matrix<T>(T* data, int rows, int columns, int stri
     public int Stride { get; } = stride;
 
     /// <summary>Row <paramref name="index"/>, without its padding.</summary>
-    public Span<T> Row(int index) => new(Data + ((nint)index * Stride), Columns);
+    public Span<T> Row(int index) => new(RowPointer(index), Columns);
+
+    /// <summary>The first element of row <paramref name="index"/>.</summary>
+    public T* RowPointer(int index) => Data + ((nint)index * Stride);
 
     /// <summary>The first <paramref name="rows"/> rows.</summary>
     public Matrix<T> Top(int rows) => new(Data, rows, Columns, Stride);

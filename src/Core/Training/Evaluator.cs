@@ -25,7 +25,7 @@ public static unsafe class Evaluator
     {
         kernels ??= VectorKernels.Best;
         using var pools = new PartialPools(parameters.Layout.Length);
-        using var computation = new ShardComputation(model, kernels, threads, pools);
+        using var computation = new ShardComputation(model, seed: 0, kernels, threads, pools);
         var partials = new List<Partial>();
         computation.UseParameters(parameters.Pointer);
         computation.Evaluate(images, shardCount, new ShardRange(0, shardCount), partials);

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.IO.Hashing;
 using DistTrain.Core.Data;
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Layers;
@@ -19,12 +21,6 @@ public sealed unsafe class GradientCheck : IDisposable
     /// <summary>The largest relative error of a right gradient.</summary>
     public const double Tolerance = 1e-6;
 
-    /// <summary>Tensors with more elements are checked at <see cref="SampledElements"/> of them.</summary>
-    public const int LargestWholeTensor = 10_000;
-
-    /// <summary>How many elements of a large tensor are checked.</summary>
-    public const int SampledElements = 200;
-
     /// <summary>
     /// Gradients below this are compared as if they were this large. The differences carry a rounding error of about 2⁻⁵² · L / h ≈ 5e-11
     /// each, so an element of 1e-6 is known to four digits only, whatever backpropagation says.
@@ -37,17 +33,22 @@ public sealed unsafe class GradientCheck : IDisposable
     private readonly AlignedBuffer<double> _parameters;
     private readonly Matrix<double> _input;
     private readonly byte[] _labels;
-    private readonly int[] _elements;
+    private readonly IReadOnlyList<GradientCheckElements> _elements;
+    private readonly ForwardPass _pass;
+    private readonly XxHash128 _branches = new();
 
     /// <summary>Prepares a check.</summary>
     /// <param name="model">The model; its samples have as many elements as the images.</param>
     /// <param name="images">Where the batch is drawn from.</param>
     /// <param name="seed">Of the initial parameters, the batch and the elements checked.</param>
-    /// <param name="sampleCount">The samples of the batch, at least 1; as many as there are images if there are fewer.</param>
+    /// <param name="sampleCount">
+    /// The samples of the batch, at least 1; as many as there are images if there are fewer. Null: <see cref="GradientCheckPlan.For"/> decides.
+    /// </param>
     /// <exception cref="InvalidInputException">The model does not fit the images.</exception>
-    public GradientCheck(ModelSpec model, LabeledImages images, ulong seed, int sampleCount = 8)
+    public GradientCheck(ModelSpec model, LabeledImages images, ulong seed, int? sampleCount = null)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(sampleCount, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(sampleCount ?? 1, 1);
+        var plan = GradientCheckPlan.For(model);
         var shapes = model.Shapes();
         if (shapes[0].Size != images.ImageSize || shapes[^1].Size < images.ClassCount)
         {
@@ -56,8 +57,10 @@ public sealed unsafe class GradientCheck : IDisposable
                 + $"but the images have {images.ImageSize} elements and {images.ClassCount} classes.");
         }
 
-        var samples = Sampler.Permutation(seed, epoch: 0, images.Count).AsSpan(0, Math.Min(sampleCount, images.Count));
+        var samples = Sampler.Permutation(seed, epoch: 0, images.Count).AsSpan(0, Math.Min(sampleCount ?? plan.SampleCount, images.Count));
         Layout = model.ParameterLayout();
+        // One step's forward pass: batch statistics are the batch's, and a dropout mask is the same every time.
+        _pass = ForwardPass.Training(new FoldPlan(shardCount: 1, new ShardRange(0, 1), samples.Length), seed, step: 0);
         _network = new Network<double>(model, _kernels);
         _inputs = new RowBuffer<double>(images.ImageSize);
         _input = _inputs.Rows(samples.Length);
@@ -81,14 +84,11 @@ public sealed unsafe class GradientCheck : IDisposable
             }
         }
 
-        _elements = ChooseElements(Layout, seed);
+        _elements = plan.Choose(Layout, seed);
     }
 
     /// <summary>Where the parameters lie.</summary>
     public ParameterLayout Layout { get; }
-
-    /// <summary>How many elements <see cref="NumericalGradient"/> computes.</summary>
-    public int ElementCount => _elements.Length;
 
     /// <summary>The whole gradient by one forward and one backward pass.</summary>
     public double[] BackpropagationGradient()
@@ -96,45 +96,41 @@ public sealed unsafe class GradientCheck : IDisposable
         using var gradient = new AlignedBuffer<double>(Layout.Length);
         var buffer = gradient.Pointer;
         _network.UseParameters(_parameters.Pointer);
-        var plan = new FoldPlan(shardCount: 1, new ShardRange(0, 1), _labels.Length);
-        _network.Gradients(_input, _labels, new GradientFold<double>(plan, &buffer), out _);
+        _network.Gradients(_input, _labels, _pass, new GradientFold<double>(_pass.Plan!, &buffer), out _);
         return gradient.Span.ToArray();
     }
 
-    /// <summary>The gradient by two forward passes per element, at the elements that are checked, ascending.</summary>
+    /// <summary>
+    /// The gradient by two forward passes per element, at the elements that are checked, ascending; an element at a kink is in the result, and another
+    /// one is taken for it where there are more.
+    /// </summary>
     /// <param name="cancellation">Ends it between two elements: a large model takes minutes.</param>
     public IReadOnlyList<NumericalElement> NumericalGradient(CancellationToken cancellation = default)
     {
-        var result = new NumericalElement[_elements.Length];
-        var lossesAbove = new double[_labels.Length];
-        var lossesBelow = new double[_labels.Length];
-        var sideCount = _labels.Length
-            * _network.Layers.OfType<Activation<double, ReluForward, ReluBackward>>().Sum(layer => layer.OutputShape.Size);
-        var (sides, sidesAbove, sidesBelow) = (new bool[sideCount], new bool[sideCount], new bool[sideCount]);
-        Evaluate(lossesAbove, sides);
-        for (var i = 0; i < result.Length; i++)
+        var result = new List<NumericalElement>();
+        _network.UseParameters(_parameters.Pointer);
+        foreach (var tensor in _elements)
         {
-            cancellation.ThrowIfCancellationRequested();
-            ref var parameter = ref _parameters.Span[_elements[i]];
-            var value = parameter;
-            var (above, below) = (value + Step, value - Step);
-            parameter = above;
-            Evaluate(lossesAbove, sidesAbove);
-            parameter = below;
-            Evaluate(lossesBelow, sidesBelow);
-            parameter = value;
-            var difference = 0d;
-            for (var row = 0; row < lossesAbove.Length; row++)
+            var (layer, @checked) = (LayerOf(tensor.Slot), 0);
+            // The layers before this one give what they gave, so each difference begins at it.
+            var input = _network.ForwardUpTo(layer, _input, _pass);
+            var branches = Evaluate(layer, input).Branches;
+            foreach (var index in tensor.Candidates)
             {
-                difference += lossesAbove[row] - lossesBelow[row];
+                cancellation.ThrowIfCancellationRequested();
+                var element = Difference(index, layer, input, branches);
+                result.Add(element);
+                @checked += element.IsKink ? 0 : 1;
+                if (@checked == tensor.WantedCount)
+                {
+                    break;
+                }
             }
 
-            var isKink = !sides.AsSpan().SequenceEqual(sidesAbove) || !sides.AsSpan().SequenceEqual(sidesBelow);
-            // Divided by the distance between the two values as they were rounded, not by 2h.
-            result[i] = new NumericalElement(_elements[i], difference / (above - below), isKink);
+            _network.Layers[layer].UseParameters(_parameters.Pointer);
         }
 
-        return result;
+        return [.. result.OrderBy(element => element.Index)];
     }
 
     /// <summary>Both gradients, compared.</summary>
@@ -144,7 +140,7 @@ public sealed unsafe class GradientCheck : IDisposable
     public GradientCheckResult Compare(ReadOnlySpan<double> backpropagation, IReadOnlyList<NumericalElement> numerical)
     {
         var tensors = new List<GradientCheckTensor>();
-        foreach (var slot in Layout.Slots)
+        foreach (var slot in Layout.ParameterSlots)
         {
             var tensor = new GradientCheckTensor(slot.Name, slot.Length, CheckedCount: 0, KinkCount: 0, WorstRelativeError: 0, WorstElement: -1);
             foreach (var element in numerical.Where(element => element.Index >= slot.Offset && element.Index < slot.Offset + slot.Length))
@@ -182,68 +178,46 @@ public sealed unsafe class GradientCheck : IDisposable
         _parameters.Dispose();
     }
 
-    /// <summary>All elements of small tensors; of a large one, distinct seeded ones.</summary>
-    private static int[] ChooseElements(ParameterLayout layout, ulong seed)
+    private NumericalElement Difference(int index, int layer, Matrix<double> input, UInt128 branches)
     {
-        var elements = new List<int>();
-        for (var i = 0; i < layout.Slots.Count; i++)
-        {
-            var slot = layout.Slots[i];
-            if (slot.Length <= LargestWholeTensor)
-            {
-                elements.AddRange(Enumerable.Range(slot.Offset, slot.Length));
-                continue;
-            }
-
-            var random = new RandomStream(seed, RandomPurpose.GradientCheck, layer: i);
-            var chosen = new SortedSet<int>();
-            for (var draw = 0; chosen.Count < SampledElements; draw++)
-            {
-                chosen.Add(slot.Offset + random.Below(draw, slot.Length));
-            }
-
-            elements.AddRange(chosen);
-        }
-
-        return [.. elements];
+        ref var parameter = ref _parameters.Span[index];
+        var value = parameter;
+        var (above, below) = (value + Step, value - Step);
+        parameter = above;
+        var (lossesAbove, branchesAbove) = Evaluate(layer, input);
+        parameter = below;
+        var (lossesBelow, branchesBelow) = Evaluate(layer, input);
+        parameter = value;
+        // Sample by sample: the losses' sum would swallow the digits that matter.
+        var difference = lossesAbove.Zip(lossesBelow, (x, y) => x - y).Aggregate(0d, (sum, term) => sum + term);
+        // Divided by the distance between the two values as they were rounded, not by 2h.
+        return new NumericalElement(index, difference / (above - below), branches != branchesAbove || branches != branchesBelow);
     }
 
-    /// <summary>
-    /// One forward pass with the parameters as they are: the loss of each sample, and for every element of a ReLU's output on which side of the
-    /// kink it is.
-    /// </summary>
-    private void Evaluate(Span<double> losses, Span<bool> sides)
+    /// <summary>A forward pass from one layer on, with the parameters as they are: the loss of each sample, and a hash of the branches it took.</summary>
+    private (double[] Losses, UInt128 Branches) Evaluate(int layer, Matrix<double> input)
     {
-        _network.UseParameters(_parameters.Pointer);
-        var result = _input;
-        foreach (var layer in _network.Layers)
+        _network.Layers[layer].UseParameters(_parameters.Pointer);
+        var scores = _network.ForwardFrom(layer, input, _pass);
+        _branches.Reset();
+        for (var i = layer; i < _network.Layers.Count; i++)
         {
-            result = layer.Forward(result);
-            if (layer is Activation<double, ReluForward, ReluBackward>)
-            {
-                for (var row = 0; row < result.Rows; row++)
-                {
-                    foreach (var value in result.Row(row))
-                    {
-                        sides[0] = value > 0;
-                        sides = sides[1..];
-                    }
-                }
-            }
+            _network.Layers[i].AppendBranches(_branches);
         }
 
-        var results = _network.Loss(result, _labels);
-        for (var row = 0; row < losses.Length; row++)
-        {
-            losses[row] = results.Data[row];
-        }
+        var losses = _network.Loss(scores, _labels, isTraining: true);
+        return (new ReadOnlySpan<double>(losses.Data, _labels.Length).ToArray(), _branches.GetCurrentHashAsUInt128());
     }
+
+    /// <summary>The layer that a tensor belongs to, by its name.</summary>
+    private static int LayerOf(TensorSlot slot) =>
+        int.Parse(slot.Name.AsSpan(0, slot.Name.IndexOf('.', StringComparison.Ordinal)), CultureInfo.InvariantCulture);
 }
 
 /// <summary>One element of the numerical gradient.</summary>
 /// <param name="Index">In the flat buffer.</param>
 /// <param name="Value">The central difference.</param>
-/// <param name="IsKink">The interval crosses a kink of some ReLU, where there is no derivative to compare with.</param>
+/// <param name="IsKink">The interval crosses a kink, such as a ReLU's, where there is no derivative to compare with.</param>
 public readonly record struct NumericalElement(int Index, double Value, bool IsKink);
 
 /// <summary>The comparison of one tensor.</summary>

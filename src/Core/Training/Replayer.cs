@@ -54,7 +54,7 @@ public sealed unsafe class Replayer : IDisposable
         (_run, _dataset) = (run, dataset);
         _order = new int[dataset.Train.Count];
         State = new TrainingState(run.Spec, kernels, from);
-        _computation = new ShardComputation(run.Spec.Model, kernels, threads, State.Pools);
+        _computation = new ShardComputation(run.Spec, kernels, threads, State.Pools);
         (FirstVersion, IsFromCheckpoint) = (State.StepsDone, from is not null);
         Compare();
     }

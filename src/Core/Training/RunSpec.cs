@@ -60,6 +60,9 @@ public sealed record RunSpec(
     /// <summary>Images per evaluation shard: small enough to balance over workers, large enough for fast products.</summary>
     private const int SamplesPerEvaluationShard = 500;
 
+    /// <summary>Elements under which the statistics of a shard are poor.</summary>
+    private const int RecommendedStatistic = 16;
+
     /// <summary>Steps in one pass over the training set.</summary>
     [JsonIgnore]
     public int StepsPerEpoch => Sampler.StepsPerEpoch(Dataset.TrainCount, BatchSize);
@@ -80,6 +83,16 @@ public sealed record RunSpec(
         { } every => stepsDone % every == 0,
     });
 
+    /// <summary>The fewest elements that a statistic of batch normalisation is over, in any shard of any step; null without one.</summary>
+    private long? SmallestStatistic => Model.Chain().SmallestStatisticSize is { } size
+        ? size * Math.Min(SmallestShard(Math.Min(BatchSize, Dataset.TrainCount)), SmallestShard(((Dataset.TrainCount - 1) % BatchSize) + 1))
+        : null;
+
+    /// <summary>What is allowed but seldom meant, for people to read.</summary>
+    public IEnumerable<string> Warnings() => SmallestStatistic is < RecommendedStatistic and var statistic
+        ? [$"The statistics of batch normalisation are those of a shard, and some have {statistic} elements only: fewer shards (--shards) or a larger batch make them steadier."]
+        : [];
+
     /// <summary>Refuses other data than the run was made for.</summary>
     /// <exception cref="InvalidInputException">The digests differ.</exception>
     public void RequireData(Data.Dataset data)
@@ -91,6 +104,9 @@ public sealed record RunSpec(
         }
     }
 
+    /// <summary>The samples of a batch's smallest shard that is not empty.</summary>
+    private int SmallestShard(int samples) => Math.Max(1, samples / ShardCount);
+
     /// <summary>Checks everything that can be checked without the data.</summary>
     /// <exception cref="InvalidInputException">Something is missing, out of range or does not fit.</exception>
     public void Validate()
@@ -100,7 +116,9 @@ public sealed record RunSpec(
             throw new InvalidInputException("A run needs model, dataset and optimizer.");
         }
 
-        var shapes = Model.Shapes();
+        var chain = Model.Chain();
+        var shapes = chain.Shapes;
+        Require(chain.ReasonNotToTrain is null, $"Model {Model.Name} cannot be trained: {chain.ReasonNotToTrain}");
         Optimizer.Validate();
         Require(BatchSize >= 1, $"The batch size is {BatchSize}; it must be at least 1.");
         Require(ShardCount is >= 1 and <= MaximumShardCount, $"The shard count is {ShardCount}; it must be from 1 to {MaximumShardCount}.");
@@ -111,6 +129,7 @@ public sealed record RunSpec(
         Require(Dataset.TrainCount >= 1 && Dataset.TestCount >= 1, $"The dataset {Dataset.Name} is empty.");
         Require(Dataset.Holdout is null or { Fraction: > 0 and < 1 }, $"A fraction of {Dataset.Holdout?.Fraction} is held out; it must be above 0 and below 1.");
         Require(TotalSteps < RandomStream.StepLimit, $"{Epochs} epochs are {TotalSteps} steps; there must be fewer than {RandomStream.StepLimit}.");
+        Optimizer.Schedule?.ValidateFor(TotalSteps);
         Require(
             NumericsRevision == CurrentNumericsRevision,
             $"The run follows numerics revision {NumericsRevision}, this build {CurrentNumericsRevision}: its bits would differ. Use the build that began it.");
@@ -120,6 +139,11 @@ public sealed record RunSpec(
         Require(
             shapes[^1].Size == Dataset.ClassCount,
             $"Model {Model.Name} gives {shapes[^1].Size} scores, but {Dataset.Name} has {Dataset.ClassCount} classes.");
+
+        Require(
+            SmallestStatistic is not < 2,
+            $"Model {Model.Name} has batch normalisation, whose statistics are those of a shard, and with a batch size of {BatchSize}, {ShardCount} shards and "
+            + $"{Dataset.TrainCount} training samples some shard has a single sample, which has no variance. Take fewer shards (--shards) or another batch size.");
 
         static void Require(bool condition, string message)
         {

@@ -61,7 +61,7 @@ public static class Sampler
         ArgumentOutOfRangeException.ThrowIfNegative(step);
         var (epoch, stepInEpoch) = Math.DivRem(step, StepsPerEpoch(sampleCount, batchSize));
         var first = (int)(stepInEpoch * batchSize);
-        return new BatchPositions(epoch, first, Math.Min(batchSize, sampleCount - first));
+        return new BatchPositions(step, epoch, first, Math.Min(batchSize, sampleCount - first));
     }
 
     private static void Exchange(Span<int> order, int place, ulong bits)

@@ -20,6 +20,7 @@ public sealed unsafe class ShardComputation : IDisposable
     private const int PlansPerThread = 64;
 
     private readonly Kernels<float> _kernels;
+    private readonly ulong _seed;
     private readonly int _sampleSize;
     private readonly int _scoreCount;
     private readonly ThreadTeam _team;
@@ -31,15 +32,27 @@ public sealed unsafe class ShardComputation : IDisposable
     private readonly Action<int> _evaluate;
     private LabeledImages? _images;
     private int[] _order = [];
-    private int _firstPosition;
+    private BatchPositions _batch;
 
-    /// <summary>Builds one network per thread.</summary>
-    /// <param name="model">The model.</param>
+    /// <summary>For a run.</summary>
+    /// <param name="run">The run.</param>
     /// <param name="kernels">What it computes with.</param>
     /// <param name="threads">At least 1.</param>
     /// <param name="pools">Where partials come from and go back to.</param>
-    public ShardComputation(ModelSpec model, Kernels<float> kernels, int threads, PartialPools pools)
+    public ShardComputation(RunSpec run, Kernels<float> kernels, int threads, PartialPools pools)
+        : this(run.Model, run.Seed, kernels, threads, pools)
     {
+    }
+
+    /// <summary>Builds one network per thread.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="seed">Of the random numbers inside of a step; an evaluation has none.</param>
+    /// <param name="kernels">What it computes with.</param>
+    /// <param name="threads">At least 1.</param>
+    /// <param name="pools">Where partials come from and go back to.</param>
+    public ShardComputation(ModelSpec model, ulong seed, Kernels<float> kernels, int threads, PartialPools pools)
+    {
+        _seed = seed;
         var shapes = model.Shapes();
         (_sampleSize, _scoreCount) = (shapes[0].Size, shapes[^1].Size);
         _kernels = kernels;
@@ -81,7 +94,7 @@ public sealed unsafe class ShardComputation : IDisposable
         RequireFit(images);
         _images = images;
         _order = order;
-        _firstPosition = batch.First;
+        _batch = batch;
         _gradientTree.Reset(shardCount);
         Divide(range, shardCount, batch.Count);
         foreach (var thread in _threads)
@@ -203,14 +216,15 @@ public sealed unsafe class ShardComputation : IDisposable
         }
 
         thread.TakeParameters();
-        thread.Load(_images!, _kernels, _order.AsSpan(_firstPosition + plan.FirstPosition, plan.RowCount));
+        thread.Load(_images!, _kernels, _order.AsSpan(_batch.First + plan.FirstPosition, plan.RowCount));
         var nodeBuffers = stackalloc float*[plan.Nodes.Count];
         for (var i = 0; i < plan.Nodes.Count; i++)
         {
             nodeBuffers[i] = thread.Partials[i].Gradient.Pointer;
         }
 
-        var scores = thread.Network.Gradients(thread.Input, thread.Labels, new GradientFold<float>(plan, nodeBuffers), out var losses);
+        var scores = thread.Network.Gradients(
+            thread.Input, thread.Labels, ForwardPass.Training(plan, _seed, _batch.Step), new GradientFold<float>(plan, nodeBuffers), out var losses);
         for (var i = 0; i < plan.Nodes.Count; i++)
         {
             var bounds = plan.Nodes[i].RowBounds;
@@ -230,8 +244,8 @@ public sealed unsafe class ShardComputation : IDisposable
             var first = ShardPlan.Start(partial.Node.Start, thread.Plan!.ShardCount, _images!.Count);
             var count = ShardPlan.Start(partial.Node.End, thread.Plan.ShardCount, _images.Count) - first;
             thread.Load(_images, _kernels, first, count);
-            var scores = thread.Network.Forward(thread.Input);
-            var losses = thread.Network.Loss(scores, thread.Labels);
+            var scores = thread.Network.Forward(thread.Input, ForwardPass.Evaluation);
+            var losses = thread.Network.Loss(scores, thread.Labels, isTraining: false);
             partial.SampleCount = count;
             partial.LossSum = FoldLosses(losses.Data, [0, count], 0, 1);
             partial.CorrectCount = CountCorrect(scores, thread.Labels, 0, count);

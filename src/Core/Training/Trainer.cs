@@ -68,7 +68,7 @@ public static unsafe class Trainer
         var state = new TrainingState(spec, kernels, options.From);
         try
         {
-            using var computation = new ShardComputation(spec.Model, kernels, threads, state.Pools);
+            using var computation = new ShardComputation(spec, kernels, threads, state.Pools);
             using var own = options.Inbox is null ? new SessionInbox() : null;
             var inbox = options.Inbox ?? own!;
             options.Recorder?.Begin(state);

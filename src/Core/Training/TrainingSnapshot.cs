@@ -35,7 +35,7 @@ public sealed class TrainingSnapshot : IDisposable
         Spec = spec;
         Parameters = new ParameterSet(spec.Model.ParameterLayout());
         SlotNames = Optimizer.SlotNamesOf(spec.Optimizer);
-        Slots = [.. SlotNames.Select(_ => new ParameterSet(Parameters.Layout))];
+        Slots = [.. SlotNames.Select(_ => new ParameterSet(Parameters.Layout.WithoutBuffers()))];
         OptimizerScalars = new double[Optimizer.ScalarCountOf(spec.Optimizer)];
     }
 
@@ -57,7 +57,7 @@ public sealed class TrainingSnapshot : IDisposable
     /// <summary>PyTorch's names of the optimizer's slots.</summary>
     public IReadOnlyList<string> SlotNames { get; }
 
-    /// <summary>The optimizer's slots, in the parameters' layout, in the order of <see cref="SlotNames"/>.</summary>
+    /// <summary>The optimizer's slots, in the layout of the parameters without the buffers, in the order of <see cref="SlotNames"/>.</summary>
     public IReadOnlyList<ParameterSet> Slots { get; }
 
     /// <summary>The optimizer's numbers that are no tensors, such as βᵗ; every bit counts.</summary>

@@ -38,7 +38,7 @@ public sealed unsafe class TrainingState : IDisposable
         _spec = spec;
         _kernels = kernels;
         Parameters = spec.Model.InitialParameters(spec.Seed);
-        _optimizer = Optimizer.Create(spec.Optimizer, kernels, Parameters.Layout.Length);
+        _optimizer = Optimizer.Create(spec.Optimizer, kernels, Parameters.Layout);
         Pools = new PartialPools(Parameters.Layout.Length);
         _gradientTree = new PartialTree(kernels, Pools.Training);
         _evaluationTree = new PartialTree(kernels, Pools.Evaluation);
@@ -142,7 +142,8 @@ public sealed unsafe class TrainingState : IDisposable
             }
 
             CountLoss(root, step);
-            _optimizer.Step(Parameters.Pointer, root.Gradient.Pointer, root.SampleCount);
+            _optimizer.Step(Parameters.Pointer, root.Gradient.Pointer, root.SampleCount, _spec.Optimizer.LearningRateAt(step, _spec.TotalSteps));
+            MoveBuffers(root);
             StepsDone = step + 1;
             Chain = HashChain.Next(Chain, StepsDone, Parameters.Values);
             return !_spec.EvaluationIsDue(step + 1) || _kernels.AllFinite(Parameters.Pointer, Parameters.Layout.Length)
@@ -208,6 +209,21 @@ public sealed unsafe class TrainingState : IDisposable
         }
 
         snapshot.OptimizerScalars.CopyTo(_optimizer.Scalars);
+    }
+
+    /// <summary>Running statistics move once per step, by the statistics of the whole batch.</summary>
+    private void MoveBuffers(Partial root)
+    {
+        foreach (var (slot, momentum) in Parameters.Layout.Buffers)
+        {
+            _kernels.Update(
+                new BufferUpdate<float>(momentum, 1f / root.SampleCount),
+                Parameters.Pointer + slot.Offset,
+                root.Gradient.Pointer + slot.Offset,
+                slot0: null,
+                slot1: null,
+                slot.Length);
+        }
     }
 
     private void CountLoss(Partial root, long step)

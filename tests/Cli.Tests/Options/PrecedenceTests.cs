@@ -57,6 +57,55 @@ public sealed class PrecedenceTests : IDisposable
     }
 
     [Fact]
+    public async Task Learning_FromOptionsThenFromTheRunsFile_IsTheSameRun()
+    {
+        string[] options =
+        [
+            "--optimizer", "lamb", "--weight-decay", "0.5", "--l1", "0.25", "--clip-norm", "2", "--schedule", "cosine", "--warmup-steps", "1", "--decay-steps", "7",
+            "--min-lr", "0.0001",
+        ];
+        Assert.Equal(0, await _command.TrainAsync(options));
+        var (optimizer, hash) = (_command.Spec("optimizer"), Hash());
+        Assert.Equal(("0.5", "0.25", "2"), (_command.Spec("optimizer.weightDecay"), _command.Spec("optimizer.l1"), _command.Spec("optimizer.clipNorm")));
+        Assert.Equal(
+            ("cosine", "1", "7", "0.0001"),
+            (_command.Spec("optimizer.schedule.kind"), _command.Spec("optimizer.schedule.warmupSteps"), _command.Spec("optimizer.schedule.decaySteps"),
+                _command.Spec("optimizer.schedule.minimumLearningRate")));
+
+        System.IO.Directory.Move(_command.File("run"), _command.File("first"));
+        Assert.Equal(0, await _command.TrainAsync("--config", "first/run.json"));
+        Assert.Equal((optimizer, hash), (_command.Spec("optimizer"), Hash()));
+
+        string Hash() => _command.Last.GetProperty("parametersSha256").GetString()!;
+    }
+
+    [Fact]
+    public async Task Schedule_AnotherThanTheFiles_InheritsTheWarmupAndNotTheFalls()
+    {
+        _command.Write("config.json", """
+            { "optimizer": { "name": "sgd", "learningRate": 0.5, "weightDecay": 0.1, "schedule": { "kind": "step", "warmupSteps": 3, "decaySteps": 4, "gamma": 0.5 } } }
+            """);
+
+        Assert.Equal(0, await _command.TrainAsync("--config", "config.json", "--steps", "9", "--schedule", "cosine"));
+
+        Assert.Equal("""{"kind":"cosine","warmupSteps":3}""", Compact("optimizer.schedule"));
+        Assert.Equal("0.1", _command.Spec("optimizer.weightDecay"));
+    }
+
+    [Fact]
+    public async Task Optimizer_AnotherThanTheFiles_TakesNeitherItsDecayNorItsSchedule()
+    {
+        _command.Write("config.json", """
+            { "optimizer": { "name": "sgd", "learningRate": 0.5, "weightDecay": 0.1, "schedule": { "kind": "step", "decaySteps": 4 } } }
+            """);
+
+        Assert.Equal(0, await _command.TrainAsync("--config", "config.json", "--steps", "1", "--optimizer", "adamw", "--warmup-steps", "2"));
+
+        Assert.Equal(
+            """{"name":"adamw","learningRate":0.001,"schedule":{"kind":"constant","warmupSteps":2}}""", Compact("optimizer"));
+    }
+
+    [Fact]
     public async Task Config_NamedByTheEnvironment_IsRead()
     {
         _command.Write("config.json", """
@@ -82,4 +131,6 @@ public sealed class PrecedenceTests : IDisposable
 
         Assert.Equal("completed", _command.Last.GetProperty("event").GetString());
     }
+
+    private string Compact(string path) => _command.Spec(path).ReplaceLineEndings("").Replace(" ", "", StringComparison.Ordinal);
 }

@@ -47,6 +47,33 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal(calm, Hash());
     }
 
+    [Fact]
+    public async Task Resume_InMidSchedule_EndsInTheBitsOfOneRunIfItsLengthWasSaid()
+    {
+        string[] schedule = ["--schedule", "cosine", "--warmup-steps", "2", "--decay-steps", "6", "--weight-decay", "0.01"];
+        var calm = await CalmAsync("7", schedule);
+        Assert.Equal(0, await TrainAsync(["--steps", "4", "--out", "run", .. schedule]));
+
+        Assert.Equal(0, await _command.RunAsync("train", "--json", "--resume", "auto", "--out", "run", "--steps", "7"));
+
+        Assert.Equal(calm, Hash());
+    }
+
+    [Fact]
+    public async Task Resume_LongerThanAScheduleOverTheWholeRun_IsRefusedAndNothingChanges()
+    {
+        Assert.Equal(0, await TrainAsync("--steps", "4", "--out", "run", "--schedule", "cosine"));
+        var before = Snapshot("run/checkpoints");
+
+        Assert.Equal(2, await _command.RunAsync("train", "--resume", "auto", "--out", "run", "--steps", "7"));
+
+        Assert.Contains("steps: 4 in the checkpoint, 7 asked for, but its cosine schedule runs over the whole run", _command.Error, StringComparison.Ordinal);
+        Assert.Contains("--decay-steps", _command.Error, StringComparison.Ordinal);
+        Assert.Equal(before, Snapshot("run/checkpoints"));
+        Assert.Equal("4", _command.Spec("steps"));
+        Assert.Equal(0, await _command.RunAsync("train", "--json", "--resume", "auto", "--out", "run"));
+    }
+
     /// <summary>There is nothing left to compute, so nobody is waited for.</summary>
     [Fact]
     public async Task Resume_AfterTheEndByACoordinator_NeedsNoWorkers()
@@ -297,9 +324,9 @@ public sealed class ResumeTests : IDisposable
 
     private Task<int> TrainAsync(params string[] arguments) => _command.RunAsync(["train", .. Options, .. arguments]);
 
-    private async Task<string> CalmAsync(string steps)
+    private async Task<string> CalmAsync(string steps, params string[] more)
     {
-        Assert.Equal(0, await TrainAsync("--steps", steps, "--out", "calm"));
+        Assert.Equal(0, await TrainAsync(["--steps", steps, "--out", "calm", .. more]));
         return Hash();
     }
 

@@ -2,6 +2,7 @@ using System.Text;
 using DistTrain.Core.Checkpoints;
 using DistTrain.Core.Formats;
 using DistTrain.Core.Models;
+using DistTrain.Core.Optimizers;
 using DistTrain.Core.Training;
 
 namespace DistTrain.Core.Tests.Checkpoints;
@@ -35,6 +36,36 @@ public sealed class CheckpointStoreTests
         using var loaded = Store.Load(path);
         SmallRun.AssertEqual(snapshot, loaded.Snapshot);
         Assert.Equal((ulong.MaxValue, path), (loaded.Incarnation, loaded.Path));
+    }
+
+    /// <summary>In the warm-up, in a fall, at its end: the rates go on where they were.</summary>
+    [Theory]
+    [InlineData("lamb", ScheduleKind.Cosine, null)]
+    [InlineData("adamw", ScheduleKind.Cosine, 13L)]
+    [InlineData("momentum", ScheduleKind.Step, 4L)]
+    public void Load_InMidSchedule_GoesOnInTheSameBits(string optimizer, ScheduleKind kind, long? decaySteps)
+    {
+        var plain = SmallRun.Spec(optimizer) with { Steps = 25 };
+        var spec = plain with
+        {
+            Optimizer = plain.Optimizer with { WeightDecay = 0.01, ClipNorm = 0.1, Schedule = new ScheduleSpec(kind, WarmupSteps: 6, decaySteps) },
+        };
+        using var calm = new SmallRun(spec);
+        calm.Train(25);
+        foreach (var steps in new[] { 3, 6, 14, 22 })
+        {
+            using var run = new SmallRun(spec);
+            run.Train(steps);
+            using var snapshot = run.Snapshot();
+            using var loaded = Store.Load(Store.Save(snapshot, incarnation: 1));
+            using var resumed = new SmallRun(loaded.Snapshot.Spec, loaded.Snapshot);
+            resumed.Train(25 - steps);
+            Assert.Equal((steps, calm.Hash), (steps, resumed.Hash));
+        }
+
+        using var constant = new SmallRun(spec with { Optimizer = spec.Optimizer with { Schedule = null } });
+        constant.Train(25);
+        Assert.NotEqual(calm.Hash, constant.Hash);
     }
 
     /// <summary>Numbers that decimal text loses: NaN payloads, infinities, −0, subnormals.</summary>

@@ -25,7 +25,7 @@ internal sealed unsafe class SmallRun : IDisposable
     {
         State = new TrainingState(spec, VectorKernels.Best, from);
         _pools = State.Pools;
-        _computation = new ShardComputation(spec.Model, VectorKernels.Best, threads: 1, _pools);
+        _computation = new ShardComputation(spec, VectorKernels.Best, threads: 1, _pools);
     }
 
     public TrainingState State { get; }

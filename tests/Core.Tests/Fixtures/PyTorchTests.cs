@@ -1,5 +1,6 @@
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Layers;
+using DistTrain.Core.Losses;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
 using DistTrain.Core.Tensors;
@@ -44,7 +45,7 @@ public sealed unsafe class PyTorchTests
     {
         var fixture = Recorded.Activations.Single(candidate => candidate.Name == name);
         LayerSpec spec = name switch { "relu" => new ReluSpec(), "sigmoid" => new SigmoidSpec(), _ => new TanhSpec() };
-        using var layer = spec.Build(VectorKernels.Best, new Shape(fixture.Input.Length), []);
+        using var layer = spec.Build(VectorKernels.Best, new Shape(fixture.Input.Length), default);
         var (output, inputGradient, _) = Run(layer, 1, fixture.Input, fixture.OutputGradient, parameterCount: 0);
         for (var i = 0; i < fixture.Input.Length; i++)
         {
@@ -67,7 +68,7 @@ public sealed unsafe class PyTorchTests
                 ? new MeanSquaredError<float>(VectorKernels.Best, fixture.Classes)
                 : (Loss<float>)new SoftmaxWithLoss<float>(VectorKernels.Best, fixture.Classes);
             using var scores = GuardedBuffer.OfRows(fixture.Scores, fixture.Rows, fixture.Classes, out var rows);
-            var gradient = loss.Forward(rows, [.. fixture.Labels.Select(label => (byte)label)]);
+            var gradient = loss.Forward(rows, [.. fixture.Labels.Select(label => (byte)label)], isTraining: true);
 
             AssertClose(fixture.Gradient, Flatten(gradient), 1e-6f, $"{name}, {fixture.Classes} classes");
             AssertClose(fixture.Losses, new ReadOnlySpan<float>(loss.Losses.Data, fixture.Rows), 1e-6f, $"{name}, {fixture.Classes} classes");
@@ -84,7 +85,7 @@ public sealed unsafe class PyTorchTests
         var fixture = Recorded.Optimizers[index];
         var spec = new OptimizerSpec(
             fixture.Name, fixture.LearningRate, fixture.Momentum, fixture.Alpha, fixture.Beta1, fixture.Beta2, fixture.Epsilon);
-        using var optimizer = Optimizer.Create(spec, VectorKernels.Best, fixture.Initial.Length);
+        using var optimizer = Optimizer.Create(spec, VectorKernels.Best, new ParameterLayout([("p", new Shape(fixture.Initial.Length))]));
         using var parameters = GuardedBuffer.Of(fixture.Initial);
         using var sums = new GuardedBuffer(fixture.Initial.Length);
         for (var step = 0; step < fixture.Gradients.Length; step++)
@@ -95,7 +96,7 @@ public sealed unsafe class PyTorchTests
                 sums.Values[i] = 4 * fixture.Gradients[step][i];
             }
 
-            optimizer.Step(parameters.Pointer, sums.Pointer, sampleCount: 4);
+            optimizer.Step(parameters.Pointer, sums.Pointer, sampleCount: 4, fixture.LearningRate);
             AssertEachClose(fixture.After[step], parameters.Values, _ => 3e-7f, $"{spec}, after step {step}");
         }
 
@@ -113,9 +114,10 @@ public sealed unsafe class PyTorchTests
     [Fact]
     public void Fixtures_Optimizers_CoverEveryOneWithItsDefaults() => Assert.Equal(
         OptimizerSpec.Names.Order(),
-        Recorded.Optimizers
+        LearningFixtures.Recorded.Optimizers.Where(candidate => candidate is { Name: "adamw" or "lamb", Beta1: null, Epsilon: null, WeightDecay: null, ClipNorm: null })
+            .Select(candidate => candidate.Name).Concat(Recorded.Optimizers
             .Where(candidate => candidate is { Momentum: null, Alpha: null, Beta1: null, Beta2: null, Epsilon: null })
-            .Select(candidate => candidate.Name).Order());
+            .Select(candidate => candidate.Name)).Order());
 
     private static (float[] Output, float[] InputGradient, float[] Gradient) Run(
         Layer<float> layer,
@@ -129,7 +131,7 @@ public sealed unsafe class PyTorchTests
         using var parameterGradient = new GuardedBuffer(parameterCount);
         var buffer = parameterGradient.Pointer;
         var plan = new FoldPlan(1, new ShardRange(0, 1), rows);
-        var output = Flatten(layer.Forward(x));
+        var output = Flatten(layer.Forward(x, ForwardPass.Training(plan, seed: 1, step: 0)));
         var inputGradient = Flatten(layer.Backward(dy, new GradientFold<float>(plan, &buffer), inputGradientWanted: true));
         parameterGradient.AssertUntouchedOutside();
         return (output, inputGradient, parameterGradient.Values.ToArray());

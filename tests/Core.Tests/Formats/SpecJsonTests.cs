@@ -1,4 +1,5 @@
 using DistTrain.Core.Formats;
+using DistTrain.Core.Losses;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
 using DistTrain.Core.Training;
@@ -31,13 +32,27 @@ public sealed class SpecJsonTests
     }
 
     [Fact]
+    public void Run_LearningWithEverything_IsTheSameAfterARoundTripAndAbsentIfNotAskedFor()
+    {
+        var optimizer = new OptimizerSpec("lamb", 0.001, WeightDecay: 0.1, L1: 1e-5, ClipNorm: 0.5, Schedule: new ScheduleSpec(ScheduleKind.Step, 3, 4, 0.5));
+        var text = SpecJson.Write(Run with { Optimizer = optimizer }, indented: false);
+        Assert.Equal(optimizer, SpecJson.ReadRun(text, "run.json").Optimizer);
+        Assert.Contains(
+            """{"name":"lamb","learningRate":0.001,"weightDecay":0.1,"l1":1E-05,"clipNorm":0.5,"schedule":{"kind":"step","warmupSteps":3,"decaySteps":4,"gamma":0.5}}""",
+            text, StringComparison.Ordinal);
+        // Names, and so the hash of a specification, of runs that began before these existed.
+        Assert.Contains("""{"name":"adam","learningRate":0.001,"beta2":0.99}""", SpecJson.Write(Run, indented: false), StringComparison.Ordinal);
+        Assert.Throws<InvalidInputException>(() => SpecJson.ReadRun(text.Replace("\"step\"", "\"stairs\"", StringComparison.Ordinal), "run.json"));
+    }
+
+    [Fact]
     public void Model_EveryCatalogueEntryAndLayer_IsTheSameAfterARoundTrip()
     {
         var everything = new ModelSpec(
             "all",
             [2, 3],
             [new AffineSpec(4, InitializerKind.Gaussian, 0.02f), new ReluSpec(), new SigmoidSpec(), new TanhSpec()],
-            LossKind.MeanSquaredError);
+            new MeanSquaredErrorSpec());
         foreach (var model in ModelCatalog.Names.Select(ModelCatalog.Get).Append(everything))
         {
             var read = SpecJson.ReadModel(SpecJson.Write(model), "model.json");
@@ -57,7 +72,7 @@ public sealed class SpecJsonTests
     {
         var model = SpecJson.ReadModel("""{"name":"m","input":[3],"layers":[{"type":"affine","units":2}], /* any */}""", "m.json");
         Assert.Equal([new AffineSpec(2, InitializerKind.He)], model.Layers);
-        Assert.Equal(LossKind.SoftmaxCrossEntropy, model.Loss);
+        Assert.Equal(new SoftmaxCrossEntropySpec(), model.Loss);
     }
 
     [Theory]
@@ -72,7 +87,7 @@ public sealed class SpecJsonTests
     [InlineData("""{"name":"m","input":[3],"layers":[{"type":"conv"}]}""", "conv")]
     [InlineData("""{"name":"m","input":[3],"layers":[{"units":3}]}""", "m.json")]
     [InlineData("""{"name":"m","input":[3],"layers":[{"type":"affine"}]}""", "units")]
-    [InlineData("""{"name":"m","input":[3],"layers":[{"type":"affine","units":0}]}""", "layer 0: units is 0")]
+    [InlineData("""{"name":"m","input":[3],"layers":[{"type":"affine","units":0}]}""", "layer 0 (affine), whose input is (3,): units is 0")]
     [InlineData("""{"name":"m","input":[3],"layers":[{"type":"affine","units":"2"}]}""", "m.json")]
     [InlineData("""{"name":"m","input":[3],"layers":[{"type":"affine","units":2,"initializer":"lecun"}]}""", "m.json")]
     [InlineData("""{"name":"m","input":[3],"layers":[{"type":"affine","units":2,"initializer":0}]}""", "m.json")]

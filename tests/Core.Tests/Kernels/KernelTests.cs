@@ -99,7 +99,14 @@ public sealed unsafe class KernelTests
             CheckUpdate(kernels, new NesterovUpdate<float>(-0.1f, 1f / 97, 0.9f), slots: 1, length);
             CheckUpdate(kernels, new AdaGradUpdate<float>(-0.1f, 1f / 97, 1e-10f), slots: 1, length);
             CheckUpdate(kernels, new RmsPropUpdate<float>(-0.1f, 1f / 97, 0.99f, 0.01f, 1e-8f), slots: 1, length);
-            CheckUpdate(kernels, new AdamUpdate<float>(-0.1f, 1f / 97, 0.1f, 0.999f, 0.001f, 0.3f, 1e-8f), slots: 2, length);
+            var moments = new AdamMoments<float>(1f / 97, 0.1f, 0.999f, 0.001f);
+            var adam = new AdamUpdate<float>(moments, -0.1f, 0.3f, 1e-8f);
+            CheckUpdate(kernels, adam, slots: 2, length);
+            CheckUpdate(kernels, new AdamWUpdate<float>(adam, 0.99f), slots: 2, length);
+            CheckUpdate(kernels, moments, slots: 2, length);
+            CheckUpdate(kernels, new LambDirection<float>(0.1f, 0.3f, 1e-6f, 0.01f), slots: 2, length);
+            CheckUpdate(kernels, new DecayedGradient<float>(0.3f, 0.01f, 0.02f), slots: 0, length);
+            CheckUpdate(kernels, new Scale<float>(1f / 97), slots: 0, length);
         }
     }
 
@@ -263,9 +270,9 @@ public sealed unsafe class KernelTests
         using var input = GuardedBuffer.Of(Floats.Wild(length, length), offset: length % 3);
         using var expected = new GuardedBuffer(length);
         using var actual = new GuardedBuffer(length, offset: length % 5);
-        Reference.Map<TOperator>(input.Pointer, expected.Pointer, length);
-        kernels.Map<TOperator>(input.Pointer, actual.Pointer, length);
-        kernels.Map<TOperator>(input.Pointer, input.Pointer, length);
+        Reference.Map(default(TOperator), input.Pointer, expected.Pointer, length);
+        kernels.Map(default(TOperator), input.Pointer, actual.Pointer, length);
+        kernels.Map(default(TOperator), input.Pointer, input.Pointer, length);
         actual.AssertUntouchedOutside();
         input.AssertUntouchedOutside();
         Floats.AssertSameBits(expected.Values, actual.Values, $"{typeof(TOperator).Name}, length {length}");
@@ -279,9 +286,9 @@ public sealed unsafe class KernelTests
         using var y = GuardedBuffer.Of(Floats.Wild(-length - 1, length), offset: length % 2);
         using var expected = new GuardedBuffer(length);
         using var actual = new GuardedBuffer(length, offset: length % 5);
-        Reference.Map<TOperator>(x.Pointer, y.Pointer, expected.Pointer, length);
-        kernels.Map<TOperator>(x.Pointer, y.Pointer, actual.Pointer, length);
-        kernels.Map<TOperator>(x.Pointer, y.Pointer, x.Pointer, length);
+        Reference.Map(default(TOperator), x.Pointer, y.Pointer, expected.Pointer, length);
+        kernels.Map(default(TOperator), x.Pointer, y.Pointer, actual.Pointer, length);
+        kernels.Map(default(TOperator), x.Pointer, y.Pointer, x.Pointer, length);
         actual.AssertUntouchedOutside();
         x.AssertUntouchedOutside();
         Floats.AssertSameBits(expected.Values, actual.Values, $"{typeof(TOperator).Name}, length {length}");

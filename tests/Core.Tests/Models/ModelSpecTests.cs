@@ -45,10 +45,10 @@ public sealed class ModelSpecTests
         Refuses(new ModelSpec("m", [], [new ReluSpec()]), "input must be");
         Refuses(new ModelSpec("m", [0], [new ReluSpec()]), "input must be");
         Refuses(new ModelSpec("m", [3], []), "at least one layer");
-        Refuses(new ModelSpec("m", [3], [new AffineSpec(4), new AffineSpec(0)]), "layer 1: units is 0");
-        Refuses(new ModelSpec("m", [3], [new AffineSpec(4, InitializerKind.He, 0.1f)]), "layer 0: standardDeviation");
-        Refuses(new ModelSpec("m", [3], [new AffineSpec(4, InitializerKind.Gaussian, -1)]), "layer 0: standardDeviation");
-        Refuses(new ModelSpec("m", [3], [new AffineSpec(4, InitializerKind.Gaussian, float.NaN)]), "layer 0: standardDeviation");
+        Refuses(new ModelSpec("m", [3], [new AffineSpec(4), new AffineSpec(0)]), "layer 1 (affine), whose input is (4,): units is 0");
+        Refuses(new ModelSpec("m", [3], [new AffineSpec(4, InitializerKind.He, 0.1f)]), "layer 0 (affine), whose input is (3,): standardDeviation");
+        Refuses(new ModelSpec("m", [3], [new AffineSpec(4, InitializerKind.Gaussian, -1)]), "layer 0 (affine), whose input is (3,): standardDeviation");
+        Refuses(new ModelSpec("m", [3], [new AffineSpec(4, InitializerKind.Gaussian, float.NaN)]), "layer 0 (affine), whose input is (3,): standardDeviation");
         Refuses(new ModelSpec("m", [3], [null!]), "layer 0");
         Refuses(new ModelSpec("m", [65536, 65536], [new ReluSpec()]), "input");
         Refuses(new ModelSpec("m", [65536], [new AffineSpec(65536)]), "layer 0");

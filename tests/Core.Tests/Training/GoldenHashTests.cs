@@ -1,6 +1,7 @@
 using System.Text.Json;
 using DistTrain.Core.Data;
 using DistTrain.Core.Formats;
+using DistTrain.Core.Losses;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
 using DistTrain.Core.Training;
@@ -32,6 +33,13 @@ public sealed class GoldenHashTests
         ["adagrad"] = data => Run(data, ModelCatalog.Get("two-layer"), "adagrad"),
         ["rmsprop"] = data => Run(data, ModelCatalog.Get("two-layer"), "rmsprop"),
         ["adam"] = data => Run(data, ModelCatalog.Get("two-layer"), "adam"),
+        ["adamw"] = data => Run(data, ModelCatalog.Get("two-layer"), "adamw"),
+        ["lamb"] = data => Run(data, ModelCatalog.Get("two-layer"), "lamb"),
+        ["momentum, decay, l1, clipping"] = data => With(
+            Run(data, ModelCatalog.Get("two-layer"), "momentum"), optimizer => optimizer with { WeightDecay = 1e-3, L1 = 1e-4, ClipNorm = 0.5 }),
+        ["adam, cosine, warm-up"] = data => With(
+            Run(data, ModelCatalog.Get("two-layer"), "adam"),
+            optimizer => optimizer with { Schedule = new ScheduleSpec(ScheduleKind.Cosine, WarmupSteps: 5, MinimumLearningRate: 1e-5) }),
         ["sigmoid, xavier, adam, batch 97, 5 shards"] = data =>
             Run(data, ModelCatalog.MultiLayer("m", [33, 17], new SigmoidSpec(), InitializerKind.Xavier), "adam", batchSize: 97, shardCount: 5),
         ["tanh, gaussian, mean squared error, batch 1"] = data =>
@@ -41,7 +49,7 @@ public sealed class GoldenHashTests
                     "m",
                     [784],
                     [new AffineSpec(9, InitializerKind.Gaussian, 0.1f), new TanhSpec(), new AffineSpec(10, InitializerKind.Gaussian)],
-                    LossKind.MeanSquaredError),
+                    new MeanSquaredErrorSpec()),
                 "sgd",
                 batchSize: 1),
     };
@@ -87,11 +95,13 @@ public sealed class GoldenHashTests
         var runs = SyntheticRuns.Values.Select(run => run(Digits.Value)).ToList();
         Assert.Superset(ModelCatalog.Names.ToHashSet(), runs.Select(run => run.Model.Name).ToHashSet());
         Assert.Superset(OptimizerSpec.Names.ToHashSet(), runs.Select(run => run.Optimizer.Name).ToHashSet());
-        Assert.Superset(Enum.GetValues<LossKind>().ToHashSet(), runs.Select(run => run.Model.Loss).ToHashSet());
+        Assert.Superset(SpecCatalog.LossNames.ToHashSet(), runs.Select(run => SpecCatalog.NameOf(run.Model.Loss)).ToHashSet());
     }
 
     private static RunSpec Run(Dataset data, ModelSpec model, string optimizer, int batchSize = 100, int shardCount = 8) =>
         TestData.Run(model, data, optimizer, batchSize, shardCount, steps: 30);
+
+    private static RunSpec With(RunSpec run, Func<OptimizerSpec, OptimizerSpec> change) => run with { Optimizer = change(run.Optimizer) };
 
     private static RunSpec Mnist(Dataset data, ModelSpec model, string optimizer) =>
         TestData.Run(model, data, optimizer, batchSize: 100, shardCount: 8, steps: null, epochs: 1);

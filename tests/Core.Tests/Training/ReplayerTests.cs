@@ -106,7 +106,7 @@ public sealed class ReplayerTests
         replayer.AdvanceTo(11, TestContext.Current.CancellationToken);
         var spec = run.Spec;
         using var pools = new PartialPools(replayer.State.Parameters.Layout.Length);
-        using var computation = new ShardComputation(spec.Model, new ReferenceKernels<float>(), threads: 1, pools);
+        using var computation = new ShardComputation(spec, new ReferenceKernels<float>(), threads: 1, pools);
         computation.UseParameters(replayer.State.Parameters.Pointer);
         var batch = Sampler.Batch(11, spec.Dataset.TrainCount, spec.BatchSize);
         var order = Sampler.Permutation(spec.Seed, batch.Epoch, spec.Dataset.TrainCount);

@@ -53,8 +53,8 @@ public sealed class SamplerTests
     public void Batch_ShortLastStepAndFarStep_CountsExactly()
     {
         Assert.Equal(600, Sampler.StepsPerEpoch(60_000, 100));
-        Assert.Equal(new BatchPositions(0, 96, 4), Sampler.Batch(3, 100, 32));
-        Assert.Equal(new BatchPositions(1, 0, 32), Sampler.Batch(4, 100, 32));
-        Assert.Equal(new BatchPositions(1L << 40, 0, int.MaxValue), Sampler.Batch(1L << 40, int.MaxValue, int.MaxValue));
+        Assert.Equal(new BatchPositions(3, 0, 96, 4), Sampler.Batch(3, 100, 32));
+        Assert.Equal(new BatchPositions(4, 1, 0, 32), Sampler.Batch(4, 100, 32));
+        Assert.Equal(new BatchPositions(1L << 40, 1L << 40, 0, int.MaxValue), Sampler.Batch(1L << 40, int.MaxValue, int.MaxValue));
     }
 }

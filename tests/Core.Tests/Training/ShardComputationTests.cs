@@ -33,7 +33,7 @@ public sealed unsafe class ShardComputationTests : IDisposable
         Kernels<float>[] kernels = [new ReferenceKernels<float>(), .. VectorKernels.All];
         _computations =
         [
-            .. kernels.SelectMany(_ => new[] { 1, 2, 3 }, (any, threads) => new ShardComputation(Model, any, threads, _pools)),
+            .. kernels.SelectMany(_ => new[] { 1, 2, 3 }, (any, threads) => new ShardComputation(Model, seed: 1, any, threads, _pools)),
         ];
         foreach (var computation in _computations)
         {
@@ -51,14 +51,14 @@ public sealed unsafe class ShardComputationTests : IDisposable
         var images = TestData.Images(4, ImageCount, size, classes);
         var results = new List<Partial>();
 
-        Assert.Throws<ArgumentException>(() => _computations[0].ComputeGradients(images, Order, new BatchPositions(0, 0, 8), 4, new ShardRange(0, 4), results));
+        Assert.Throws<ArgumentException>(() => _computations[0].ComputeGradients(images, Order, new BatchPositions(0, 0, 0, 8), 4, new ShardRange(0, 4), results));
         Assert.Throws<ArgumentException>(() => _computations[0].Evaluate(images, 4, new ShardRange(0, 4), results));
         Assert.Empty(results);
     }
 
     [Fact]
     public void ComputeGradients_OrderBeyondTheImages_IsRefused() => Assert.Throws<IndexOutOfRangeException>(() => _computations[0].ComputeGradients(
-        Images, [0, 1, int.MaxValue, 2], new BatchPositions(0, 0, 4), 1, new ShardRange(0, 1), []));
+        Images, [0, 1, int.MaxValue, 2], new BatchPositions(0, 0, 0, 4), 1, new ShardRange(0, 1), []));
 
     /// <summary>Each range of a cut goes to any threads and any vector width; the partials arrive in any order.</summary>
     [Fact]
@@ -70,7 +70,7 @@ public sealed unsafe class ShardComputationTests : IDisposable
          let bounds = new SortedSet<int>(cuts) { 0, shardCount }.ToArray()
          from ranges in Gen.Shuffle(bounds.Zip(bounds.Skip(1), (start, end) => new ShardRange(start, end)).ToArray())
          from chosen in Gen.Int[0, 11].Array[ranges.Length]
-         select (shardCount, new BatchPositions(0, first, samples), ranges, chosen)).Sample(
+         select (shardCount, new BatchPositions(0, 0, first, samples), ranges, chosen)).Sample(
             (shardCount, batch, ranges, chosen) =>
             {
                 var kernels = new ReferenceKernels<float>();
@@ -160,7 +160,7 @@ public sealed unsafe class ShardComputationTests : IDisposable
         List<Partial> Compute(ShardComputation with, int samples, ShardRange range)
         {
             var partials = new List<Partial>();
-            with.ComputeGradients(Images, Order, new BatchPositions(0, 0, samples), ShardCount, range, partials);
+            with.ComputeGradients(Images, Order, new BatchPositions(0, 0, 0, samples), ShardCount, range, partials);
             return partials;
         }
     }
@@ -176,7 +176,7 @@ public sealed unsafe class ShardComputationTests : IDisposable
         double Whole()
         {
             var partials = new List<Partial>();
-            _computations[3].ComputeGradients(Images, Order, new BatchPositions(0, 0, 20), 1, new ShardRange(0, 1), partials);
+            _computations[3].ComputeGradients(Images, Order, new BatchPositions(0, 0, 0, 20), 1, new ShardRange(0, 1), partials);
             _pools.Training.Return(partials[0]);
             return partials[0].LossSum;
         }
@@ -186,7 +186,7 @@ public sealed unsafe class ShardComputationTests : IDisposable
     public void ComputeGradients_ShardWithoutSamples_IsAPartialOfPlusZero()
     {
         var partials = new List<Partial>();
-        _computations[^1].ComputeGradients(Images, Order, new BatchPositions(0, 0, 2), 8, new ShardRange(0, 3), partials);
+        _computations[^1].ComputeGradients(Images, Order, new BatchPositions(0, 0, 0, 2), 8, new ShardRange(0, 3), partials);
         // Of 8 shards of 2 samples only the fourth and the last have one.
         Assert.Equal([new ShardRange(0, 2), new(2, 3)], partials.Select(partial => partial.Node));
         foreach (var partial in partials)

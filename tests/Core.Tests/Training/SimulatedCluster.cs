@@ -149,7 +149,7 @@ internal sealed unsafe class SimulatedCluster(RunSpec spec, Dataset dataset, int
 
     private sealed class Worker(RunSpec spec, PartialPools pools, int threads, Kernels<float> kernels) : IDisposable
     {
-        private readonly ShardComputation _computation = new(spec.Model, kernels, threads, pools);
+        private readonly ShardComputation _computation = new(spec, kernels, threads, pools);
         private readonly Core.Tensors.ParameterSet _parameters = spec.Model.InitialParameters(seed: 0);
 
         public void Take(ReadOnlySpan<float> parameters)

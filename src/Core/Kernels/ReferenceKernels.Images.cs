@@ -1,0 +1,187 @@
+using DistTrain.Core.Tensors;
+using DistTrain.Core.Training;
+
+namespace DistTrain.Core.Kernels;
+
+/// <content>Convolution, pooling and sums by channel.</content>
+public sealed unsafe partial class ReferenceKernels<T>
+{
+    /// <inheritdoc/>
+    public override ConvolutionWorkspace<T> CreateConvolution(ImageWindows windows, int filters) => new PlainWorkspace(windows, filters);
+
+    /// <inheritdoc/>
+    public override void Convolution(Matrix<T> input, T* weight, T* bias, ConvolutionWorkspace<T> workspace, Matrix<T> output)
+    {
+        var pixels = workspace.Windows.OutputPixels;
+        var taps = new T[workspace.Taps];
+        for (var n = 0; n < output.Rows; n++)
+        {
+            for (var pixel = 0; pixel < pixels; pixel++)
+            {
+                InputTaps(input.Row(n), workspace.Windows, pixel, taps);
+                for (var f = 0; f < workspace.Filters; f++)
+                {
+                    var sum = T.Zero;
+                    for (var k = 0; k < taps.Length; k++)
+                    {
+                        sum = T.FusedMultiplyAdd(weight[(f * taps.Length) + k], taps[k], sum);
+                    }
+
+                    output.Row(n)[(f * pixels) + pixel] = bias is null ? sum : sum + bias[f];
+                }
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void ConvolutionWeightGradient(
+        Matrix<T> outputGradient, Matrix<T> input, ConvolutionWorkspace<T> workspace, FoldPlan plan, T** nodeBuffers, int offset)
+    {
+        for (var i = 0; i < plan.Nodes.Count; i++)
+        {
+            var bounds = plan.Nodes[i].RowBounds;
+            var sum = FoldTensors(0, bounds.Length - 1, ShardSum);
+            sum.CopyTo(new Span<T>(nodeBuffers[i] + offset, sum.Length));
+
+            T[] ShardSum(int shard)
+            {
+                var sums = new T[workspace.Filters * workspace.Taps];
+                for (var n = bounds[shard]; n < bounds[shard + 1]; n++)
+                {
+                    AddWeightGradient(outputGradient.Row(n), input.Row(n), workspace, sums);
+                }
+
+                return sums;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void ConvolutionInputGradient(Matrix<T> outputGradient, T* weight, ConvolutionWorkspace<T> workspace, Matrix<T> inputGradient)
+    {
+        var w = workspace.Windows;
+        var taps = new T[workspace.Filters * w.WindowSize];
+        for (var n = 0; n < inputGradient.Rows; n++)
+        {
+            for (var pixel = 0; pixel < w.InputPixels; pixel++)
+            {
+                OutputTaps(outputGradient.Row(n), w, pixel, taps);
+                for (var c = 0; c < w.Channels; c++)
+                {
+                    var sum = T.Zero;
+                    for (var k = 0; k < taps.Length; k++)
+                    {
+                        var (f, tap) = Math.DivRem(k, w.WindowSize);
+                        sum = T.FusedMultiplyAdd(weight[(((f * w.Channels) + c) * w.WindowSize) + tap], taps[k], sum);
+                    }
+
+                    inputGradient.Row(n)[(c * w.InputPixels) + pixel] = sum;
+                }
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void ChannelSums(Matrix<T> a, int channels, Matrix<T> sums)
+    {
+        var pixels = a.Columns / channels;
+        for (var n = 0; n < a.Rows; n++)
+        {
+            for (var c = 0; c < channels; c++)
+            {
+                sums.Row(n)[c] = RowSum(a.Row(n).Slice(c * pixels, pixels));
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void ChannelDots(Matrix<T> a, Matrix<T> b, int channels, Matrix<T> sums)
+    {
+        var pixels = a.Columns / channels;
+        for (var n = 0; n < a.Rows; n++)
+        {
+            for (var c = 0; c < channels; c++)
+            {
+                sums.Row(n)[c] = RowDot(a.Row(n).Slice(c * pixels, pixels), b.Row(n).Slice(c * pixels, pixels));
+            }
+        }
+    }
+
+    /// <summary>As <see cref="RowSum"/>, each product fused into its lane.</summary>
+    internal static T RowDot(ReadOnlySpan<T> x, ReadOnlySpan<T> y)
+    {
+        var lanes = stackalloc T[SumLanes];
+        new Span<T>(lanes, SumLanes).Clear();
+        for (var n = 0; n < x.Length; n++)
+        {
+            lanes[n % SumLanes] = T.FusedMultiplyAdd(x[n], y[n], lanes[n % SumLanes]);
+        }
+
+        return FoldLanes(lanes);
+    }
+
+    /// <summary>One sample's terms, added to the chains: (oy, ox) ascending.</summary>
+    private static void AddWeightGradient(ReadOnlySpan<T> outputGradient, ReadOnlySpan<T> input, ConvolutionWorkspace<T> workspace, T[] sums)
+    {
+        var pixels = workspace.Windows.OutputPixels;
+        var taps = new T[workspace.Taps];
+        for (var pixel = 0; pixel < pixels; pixel++)
+        {
+            InputTaps(input, workspace.Windows, pixel, taps);
+            for (var f = 0; f < workspace.Filters; f++)
+            {
+                var gradient = outputGradient[(f * pixels) + pixel];
+                for (var k = 0; k < taps.Length; k++)
+                {
+                    ref var sum = ref sums[(f * taps.Length) + k];
+                    sum = T.FusedMultiplyAdd(gradient, taps[k], sum);
+                }
+            }
+        }
+    }
+
+    /// <summary>What the taps (channel, ky, kx) of an output pixel see; zero outside the image.</summary>
+    private static void InputTaps(ReadOnlySpan<T> image, ImageWindows w, int pixel, Span<T> taps)
+    {
+        for (var k = 0; k < taps.Length; k++)
+        {
+            var (channel, tap) = Math.DivRem(k, w.WindowSize);
+            var y = (pixel / w.OutputWidth * w.Stride) - w.Padding + (tap / w.KernelWidth);
+            var x = (pixel % w.OutputWidth * w.Stride) - w.Padding + (tap % w.KernelWidth);
+            taps[k] = y >= 0 && y < w.Height && x >= 0 && x < w.Width ? image[(((channel * w.Height) + y) * w.Width) + x] : T.Zero;
+        }
+    }
+
+    /// <summary>The output elements (filter, ky, kx) that see an input pixel by that tap; zero where there is none.</summary>
+    private static void OutputTaps(ReadOnlySpan<T> output, ImageWindows w, int pixel, Span<T> taps)
+    {
+        for (var k = 0; k < taps.Length; k++)
+        {
+            var (f, tap) = Math.DivRem(k, w.WindowSize);
+            var (y, yRest) = Math.DivRem((pixel / w.Width) + w.Padding - (tap / w.KernelWidth), w.Stride);
+            var (x, xRest) = Math.DivRem((pixel % w.Width) + w.Padding - (tap % w.KernelWidth), w.Stride);
+            var exists = yRest == 0 && xRest == 0 && y >= 0 && y < w.OutputHeight && x >= 0 && x < w.OutputWidth;
+            taps[k] = exists ? output[(((f * w.OutputHeight) + y) * w.OutputWidth) + x] : T.Zero;
+        }
+    }
+
+    private static T[] FoldTensors(int start, int count, Func<int, T[]> shardSum)
+    {
+        if (count == 1)
+        {
+            return shardSum(start);
+        }
+
+        var left = ReductionTree.LeftCount(count);
+        var sums = FoldTensors(start, left, shardSum);
+        var right = FoldTensors(start + left, count - left, shardSum);
+        for (var i = 0; i < sums.Length; i++)
+        {
+            sums[i] += right[i];
+        }
+
+        return sums;
+    }
+
+    private sealed class PlainWorkspace(ImageWindows windows, int filters) : ConvolutionWorkspace<T>(windows, filters);
+}

@@ -1,0 +1,185 @@
+using DistTrain.Core.Tensors;
+
+namespace DistTrain.Core.Kernels;
+
+/// <summary>
+/// A convolution's weight gradient: per shard one chain over (sample, oy, ox) for every (filter, tap), shards folded along the tree. Computed
+/// transposed, (taps × filters): a tap's pixels are then elements to broadcast straight from the image, and only the output gradient, the
+/// smaller of the two, is laid out anew. Sums wait in memory from one block of samples to the next, and the tree's in a stack.
+/// </summary>
+internal sealed unsafe class TapGradient<TLanes> : IDisposable
+    where TLanes : unmanaged, ILanes<TLanes, float>
+{
+    private const int PanelVectors = 3;
+
+    /// <summary>Samples per block: as many as fit into this much of the second-level cache.</summary>
+    private const int BlockBytes = 256 * 1024;
+
+    private const int MaximumBlock = 32;
+
+    private static readonly int TileRows = TLanes.Count >= 16 ? 8 : 4;
+
+    private readonly TapImage _image;
+    private readonly int _filters;
+    private readonly int _filterVectors;
+    private readonly int _block;
+    private readonly int _paddedTaps;
+    private readonly int _sumLength;
+    private readonly AlignedBuffer<float> _images;
+    private readonly AlignedBuffer<float> _transposed;
+    private readonly AlignedBuffer<nint> _runs;
+    private AlignedBuffer<float> _sums = new(0);
+
+    public TapGradient(TapImage image, int filters)
+    {
+        (_image, _filters) = (image, filters);
+        _filterVectors = Panels.VectorCount<TLanes>(filters);
+        var transposedLength = checked(image.Pixels * _filterVectors * TLanes.Count);
+        _block = Math.Clamp(BlockBytes / sizeof(float) / (image.Length + transposedLength), 1, MaximumBlock);
+        _images = new AlignedBuffer<float>(checked(_block * image.Length));
+        _transposed = new AlignedBuffer<float>(checked(_block * transposedLength));
+        _runs = new AlignedBuffer<nint>(_block * image.RunCount);
+        for (var i = 0; i < _runs.Length; i++)
+        {
+            _runs.Span[i] = ((nint)(i / image.RunCount) * image.Length) + ((nint)(i % image.RunCount) * image.RunPitch);
+        }
+
+        _paddedTaps = (image.Depth + TapImage.OffsetGranularity - 1) / TapImage.OffsetGranularity * TapImage.OffsetGranularity;
+        _sumLength = checked(_paddedTaps * _filterVectors * TLanes.Count);
+    }
+
+    /// <summary><see cref="Kernels{T}.ConvolutionWeightGradient"/></summary>
+    public void Run(Matrix<float> outputGradient, Matrix<float> input, FoldPlan plan, float** nodeBuffers, int offset)
+    {
+        for (var i = 0; i < plan.Nodes.Count; i++)
+        {
+            var bounds = plan.Nodes[i].RowBounds;
+            var shards = bounds.Length - 1;
+            var sum = RoomForSums(FoldOrder.Depth(shards));
+            for (var shard = 0; shard < shards; shard++)
+            {
+                SumShard(outputGradient, input, bounds[shard], bounds[shard + 1], sum);
+                for (var folds = FoldOrder.FoldsAfter(shard, shard == shards - 1); folds > 0; folds--)
+                {
+                    sum -= _sumLength;
+                    for (var at = 0; at < _sumLength; at += TLanes.Count)
+                    {
+                        TLanes.Store(TLanes.Load(sum + at) + TLanes.Load(sum + _sumLength + at), sum + at);
+                    }
+                }
+
+                sum += _sumLength;
+            }
+
+            Transpose(_sums.Pointer, nodeBuffers[i] + offset);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _images.Dispose();
+        _transposed.Dispose();
+        _runs.Dispose();
+        _sums.Dispose();
+    }
+
+    private float* RoomForSums(int count)
+    {
+        var length = checked(count * _sumLength);
+        if (_sums.Length < length)
+        {
+            _sums.Dispose();
+            _sums = new AlignedBuffer<float>(length);
+        }
+
+        return _sums.Pointer;
+    }
+
+    private void SumShard(Matrix<float> outputGradient, Matrix<float> input, int firstRow, int endRow, float* sums)
+    {
+        if (firstRow == endRow)
+        {
+            new Span<float>(sums, _sumLength).Clear();
+        }
+
+        for (var first = firstRow; first < endRow; first += _block)
+        {
+            var count = Math.Min(_block, endRow - first);
+            for (var n = 0; n < count; n++)
+            {
+                _image.Load(input.Data + ((nint)(first + n) * input.Stride), _images.Pointer + ((nint)n * _image.Length));
+            }
+
+            var task = new RunTask
+            {
+                A = _images.Pointer,
+                Runs = _runs.Pointer,
+                RunCount = count * _image.RunCount,
+                RunLength = _image.RunLength,
+                B = _transposed.Pointer,
+                ContinuesChain = first > firstRow,
+            };
+            for (var (v, vectors) = (0, 0); v < _filterVectors; v += vectors)
+            {
+                vectors = NextVectors(_filterVectors - v);
+                var width = vectors * TLanes.Count;
+                var gradient = outputGradient.Data + ((nint)first * outputGradient.Stride) + ((nint)v * TLanes.Count * _image.Pixels);
+                var valid = Math.Min(width, _filters - (v * TLanes.Count));
+                for (var n = 0; n < count; n++)
+                {
+                    Panels.TransposeInto(
+                        gradient + ((nint)n * outputGradient.Stride), _image.Pixels, _transposed.Pointer + ((nint)n * _image.Pixels * width), width, valid, _image.Pixels);
+                }
+
+                task.C = sums + ((nint)v * TLanes.Count * _paddedTaps);
+                for (var tap = 0; tap < _image.Depth; tap += TileRows, task.C += TileRows * width)
+                {
+                    task.Offsets = _image.Offsets + tap;
+                    RunTile(vectors, task);
+                }
+            }
+        }
+    }
+
+    /// <summary>From panels of (taps × some filters) to (filters × taps).</summary>
+    private void Transpose(float* sums, float* weightGradient)
+    {
+        for (var (v, vectors) = (0, 0); v < _filterVectors; v += vectors)
+        {
+            vectors = NextVectors(_filterVectors - v);
+            var width = vectors * TLanes.Count;
+            var filter = v * TLanes.Count;
+            Panels.TransposeInto(
+                sums + ((nint)filter * _paddedTaps), width, weightGradient + ((nint)filter * _image.Depth), _image.Depth, _image.Depth, Math.Min(width, _filters - filter));
+        }
+    }
+
+    /// <summary>Two twos rather than a three and a one.</summary>
+    private static int NextVectors(int remaining) => remaining is 2 or 4 ? 2 : Math.Min(PanelVectors, remaining);
+
+    private static void RunTile(int vectors, in RunTask task)
+    {
+        switch (vectors, TLanes.Count >= 16)
+        {
+            case (3, true):
+                RunTile8<TileRow3<TLanes>>.Run(task);
+                break;
+            case (2, true):
+                RunTile8<TileRow2<TLanes>>.Run(task);
+                break;
+            case (_, true):
+                RunTile8<TileRow1<TLanes>>.Run(task);
+                break;
+            case (3, false):
+                RunTile4<TileRow3<TLanes>>.Run(task);
+                break;
+            case (2, false):
+                RunTile4<TileRow2<TLanes>>.Run(task);
+                break;
+            default:
+                RunTile4<TileRow1<TLanes>>.Run(task);
+                break;
+        }
+    }
+}

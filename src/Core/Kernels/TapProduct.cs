@@ -1,0 +1,243 @@
+using DistTrain.Core.Tensors;
+
+namespace DistTrain.Core.Kernels;
+
+/// <summary>
+/// result[n, row, pixel] = Σₖ weight(row, k) · tap k of the pixel (+ bias[row]): a convolution forward, or its input gradient. Every element is
+/// one chain over k ascending, whatever is chosen here: tiles read the taps directly from the image, computing the few pixels between two
+/// runs for nobody, or, where that would be many, from packed panels of just the pixels of several samples.
+/// </summary>
+internal sealed unsafe class TapProduct<TLanes> : IDisposable
+    where TLanes : unmanaged, ILanes<TLanes, float>
+{
+    /// <summary>Vectors of the widest tile.</summary>
+    private const int PanelVectors = 3;
+
+    /// <summary>k per packed panel: it then stays in the second-level cache.</summary>
+    private const int DepthBlock = 1024;
+
+    /// <summary>Images in packed mode: as many as fit into this much of the second-level cache.</summary>
+    private const int BlockBytes = 256 * 1024;
+
+    private const int MaximumBlock = 32;
+
+    /// <summary>What packing a vector per k costs, in multiply-adds of a vector; measured by bench/Kernels.</summary>
+    private const int PackCost = 4;
+
+    private static readonly int TileRows = TLanes.Count >= 16 ? 8 : 4;
+    private static readonly int PanelColumns = PanelVectors * TLanes.Count;
+
+    /// <summary>A panel's rows are one vector apart: what is copied beyond the last piece goes there.</summary>
+    private static readonly int PanelPitch = PanelColumns + TLanes.Count;
+
+    private readonly TapImage _image;
+    private readonly int _rows;
+    private readonly bool _isDirect;
+    private readonly int _block;
+    private readonly AlignedBuffer<float> _images;
+    private readonly AlignedBuffer<float> _scratch;
+    private readonly AlignedBuffer<float> _panel;
+    private readonly AlignedBuffer<nint> _panelOffsets;
+    private readonly Piece[] _pieces;
+    private readonly int[] _panelStarts;
+
+    /// <summary>A run of output pixels, or the part of it that lies in one panel.</summary>
+    private readonly record struct Piece(int Sample, int Source, int Column, int Length, int Pixel);
+
+    public TapProduct(TapImage image, int rows)
+    {
+        (_image, _rows) = (image, rows);
+        var paddedRows = (rows + TileRows - 1) / TileRows * TileRows;
+        var wideVectors = Panels.VectorCount<TLanes>(image.WideColumns);
+        var packCost = PackCost * Math.Max(1, (float)TLanes.Count / image.RunLength);
+        _isDirect = (float)wideVectors * TLanes.Count * paddedRows <= image.Pixels * (paddedRows + packCost);
+        _block = _isDirect ? 1 : Math.Clamp(BlockBytes / (image.Length * sizeof(float)), 1, MaximumBlock);
+        _images = new AlignedBuffer<float>(checked(_block * image.Length));
+        _scratch = new AlignedBuffer<float>(checked(_isDirect ? TileRows * wideVectors * TLanes.Count : paddedRows * PanelColumns));
+        _panel = new AlignedBuffer<float>(_isDirect ? 0 : Math.Min(DepthBlock, image.Depth) * PanelPitch);
+        _panelOffsets = new AlignedBuffer<nint>(_isDirect ? 0 : Math.Min(DepthBlock, image.Depth));
+        for (var k = 0; k < _panelOffsets.Length; k++)
+        {
+            _panelOffsets.Span[k] = (nint)k * PanelPitch;
+        }
+
+        (_pieces, _panelStarts) = Cut(image, _isDirect ? 0 : _block);
+    }
+
+    /// <param name="source">(samples, image)</param>
+    /// <param name="weight">(rows, K), without gaps.</param>
+    /// <param name="bias">(rows,), or null.</param>
+    /// <param name="result">(samples, rows · pixels)</param>
+    public void Run(Matrix<float> source, float* weight, float* bias, Matrix<float> result)
+    {
+        for (var first = 0; first < result.Rows; first += _block)
+        {
+            var count = Math.Min(_block, result.Rows - first);
+            for (var n = 0; n < count; n++)
+            {
+                _image.Load(source.Data + ((nint)(first + n) * source.Stride), _images.Pointer + ((nint)n * _image.Length));
+            }
+
+            var output = result.Data + ((nint)first * result.Stride);
+            if (_isDirect)
+            {
+                RunDirect(weight, bias, output);
+            }
+            else
+            {
+                RunPacked(count, weight, bias, output, result.Stride);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _images.Dispose();
+        _scratch.Dispose();
+        _panel.Dispose();
+        _panelOffsets.Dispose();
+    }
+
+    private void RunDirect(float* weight, float* bias, float* output)
+    {
+        var vectors = Panels.VectorCount<TLanes>(_image.WideColumns);
+        var pitch = vectors * TLanes.Count;
+        var task = new TapTask { ARowStride = _image.Depth, Offsets = _image.Offsets, Depth = _image.Depth, CRowStride = pitch };
+        for (var row = 0; row < _rows; row += TileRows)
+        {
+            SetRows(ref task, row, weight, bias);
+            for (var (v, width) = (0, 0); v < vectors; v += width)
+            {
+                // Two twos rather than a three and a one.
+                width = vectors - v is 2 or 4 ? 2 : Math.Min(PanelVectors, vectors - v);
+                task.B = _images.Pointer + (v * TLanes.Count);
+                task.C = _scratch.Pointer + (v * TLanes.Count);
+                RunTile(width, task);
+            }
+
+            for (var r = 0; r < task.ValidRows; r++)
+            {
+                var from = _scratch.Pointer + ((nint)r * pitch);
+                var to = output + ((nint)(row + r) * _image.Pixels);
+                for (var run = 0; run < _image.RunCount; run++, from += _image.RunPitch, to += _image.RunLength)
+                {
+                    RowCopy.Copy(from, to, _image.RunLength);
+                }
+            }
+        }
+    }
+
+    private void RunPacked(int count, float* weight, float* bias, float* output, int outputStride)
+    {
+        var task = new TapTask { ARowStride = _image.Depth, B = _panel.Pointer, Offsets = _panelOffsets.Pointer, CRowStride = PanelColumns };
+        var columns = count * _image.Pixels;
+        for (var (panel, column) = (0, 0); column < columns; panel++, column += PanelColumns)
+        {
+            var pieces = _pieces.AsSpan(_panelStarts[panel].._panelStarts[panel + 1]);
+            while (pieces[^1].Sample >= count)
+            {
+                pieces = pieces[..^1];
+            }
+
+            var vectors = Panels.VectorCount<TLanes>(Math.Min(PanelColumns, columns - column));
+            for (var k = 0; k < _image.Depth; k += DepthBlock)
+            {
+                task.Depth = Math.Min(DepthBlock, _image.Depth - k);
+                task.ContinuesChain = k > 0;
+                Pack(pieces, k, task.Depth);
+                for (var row = 0; row < _rows; row += TileRows)
+                {
+                    SetRows(ref task, row, weight + k, k + DepthBlock >= _image.Depth ? bias : null);
+                    task.C = _scratch.Pointer + ((nint)row * PanelColumns);
+                    RunTile(vectors, task);
+                }
+            }
+
+            for (var row = 0; row < _rows; row++)
+            {
+                var from = _scratch.Pointer + ((nint)row * PanelColumns);
+                var to = output + ((nint)row * _image.Pixels);
+                foreach (var piece in pieces)
+                {
+                    RowCopy.Copy(from + piece.Column, to + ((nint)piece.Sample * outputStride) + piece.Pixel, piece.Length);
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// panel[k, piece's columns] = taps of its pixels, in whole vectors: what they copy too much belongs to the next piece, which comes later,
+    /// or to the gap between rows.
+    /// </summary>
+    private void Pack(ReadOnlySpan<Piece> pieces, int firstTap, int taps)
+    {
+        var end = _image.Offsets + firstTap + taps;
+        foreach (var piece in pieces)
+        {
+            for (var x = 0; x < piece.Length; x += TLanes.Count)
+            {
+                var from = _images.Pointer + piece.Source + x;
+                var to = _panel.Pointer + piece.Column + x;
+                for (var offset = _image.Offsets + firstTap; offset != end; offset++, to += PanelPitch)
+                {
+                    TLanes.Store(TLanes.Load(from + *offset), to);
+                }
+            }
+        }
+    }
+
+    private void SetRows(ref TapTask task, int row, float* weight, float* bias)
+    {
+        task.A = weight + ((nint)row * _image.Depth);
+        task.ValidRows = Math.Min(TileRows, _rows - row);
+        task.Bias = bias is null ? null : bias + row;
+    }
+
+    private static void RunTile(int vectors, in TapTask task)
+    {
+        switch (vectors, TLanes.Count >= 16)
+        {
+            case (3, true):
+                TapTile8<TileRow3<TLanes>>.Run(task);
+                break;
+            case (2, true):
+                TapTile8<TileRow2<TLanes>>.Run(task);
+                break;
+            case (_, true):
+                TapTile8<TileRow1<TLanes>>.Run(task);
+                break;
+            case (3, false):
+                TapTile4<TileRow3<TLanes>>.Run(task);
+                break;
+            case (2, false):
+                TapTile4<TileRow2<TLanes>>.Run(task);
+                break;
+            default:
+                TapTile4<TileRow1<TLanes>>.Run(task);
+                break;
+        }
+    }
+
+    /// <summary>Cuts the pixels of <paramref name="samples"/> samples, one after the other, into panels; panel i has the pieces from <c>Starts[i]</c> on.</summary>
+    private static (Piece[] Pieces, int[] Starts) Cut(TapImage image, int samples)
+    {
+        var pieces = new List<Piece>();
+        var starts = new List<int> { 0 };
+        for (var column = 0; column < samples * image.Pixels;)
+        {
+            var (sample, pixel) = Math.DivRem(column, image.Pixels);
+            var (run, x) = Math.DivRem(pixel, image.RunLength);
+            var place = column % PanelColumns;
+            var length = Math.Min(image.RunLength - x, PanelColumns - place);
+            pieces.Add(new Piece(sample, (sample * image.Length) + (run * image.RunPitch) + x, place, length, pixel));
+            column += length;
+            if (column % PanelColumns == 0 || column == samples * image.Pixels)
+            {
+                starts.Add(pieces.Count);
+            }
+        }
+
+        return ([.. pieces], [.. starts]);
+    }
+}

@@ -1,0 +1,66 @@
+using System.IO.Hashing;
+using System.Numerics;
+using DistTrain.Core.Tensors;
+
+namespace DistTrain.Core.Layers;
+
+/// <summary>Layers one after the other: forward is the list, backpropagation is the list reversed (the book's chapter 5).</summary>
+/// <typeparam name="T">The element type.</typeparam>
+/// <param name="layers">From input to output; may be empty: then it passes on what comes.</param>
+public sealed unsafe class LayerSequence<T>(IReadOnlyList<Layer<T>> layers) : IDisposable
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    /// <summary>From input to output.</summary>
+    public IReadOnlyList<Layer<T>> Layers { get; } = layers;
+
+    /// <summary><see cref="Layer{T}.UseParameters"/></summary>
+    public void UseParameters(T* parameters)
+    {
+        for (var i = 0; i < Layers.Count; i++)
+        {
+            Layers[i].UseParameters(parameters);
+        }
+    }
+
+    /// <summary><see cref="Layer{T}.Forward"/></summary>
+    public Matrix<T> Forward(Matrix<T> input, in ForwardPass pass)
+    {
+        var result = input;
+        for (var i = 0; i < Layers.Count; i++)
+        {
+            result = Layers[i].Forward(result, pass);
+        }
+
+        return result;
+    }
+
+    /// <summary><see cref="Layer{T}.Backward"/></summary>
+    public Matrix<T> Backward(Matrix<T> outputGradient, in GradientFold<T> gradients, bool inputGradientWanted)
+    {
+        var gradient = outputGradient;
+        for (var i = Layers.Count - 1; i >= 0; i--)
+        {
+            gradient = Layers[i].Backward(gradient, gradients, inputGradientWanted || i > 0);
+        }
+
+        return gradient;
+    }
+
+    /// <summary><see cref="Layer{T}.AppendBranches"/></summary>
+    public void AppendBranches(XxHash128 branches)
+    {
+        foreach (var layer in Layers)
+        {
+            layer.AppendBranches(branches);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var layer in Layers)
+        {
+            layer.Dispose();
+        }
+    }
+}
