@@ -11,7 +11,7 @@ namespace DistTrain.Cli.Tests.Verbs;
 public sealed class SearchVerbTests : IDisposable
 {
     private static readonly string[] Options =
-        ["--lr", "log:1e-3..1", "--optimizer", "list:sgd,adam", "--batch-size", "50", "--epochs", "4", "--trials", "8", "--halving", "2", "--seed", "3", "--json"];
+        ["--model", "multi-layer", "--hidden", "8", "--lr", "log:1e-3..1", "--optimizer", "list:sgd,adam", "--batch-size", "50", "--epochs", "4", "--trials", "8", "--halving", "2", "--seed", "3", "--json"];
 
     private const int Trainings = 14;
 
@@ -55,6 +55,19 @@ public sealed class SearchVerbTests : IDisposable
         Assert.Equal(0, await _command.RunAsync([.. command, "--out", "full"]));
         Assert.Equal(120, JsonDocument.Parse(await File.ReadAllTextAsync(_command.File("full/run.json"), TestContext.Current.CancellationToken))
             .RootElement.GetProperty("dataset").GetProperty("trainCount").GetInt32());
+    }
+
+    /// <summary>The rungs of a training whose learning rate falls over its whole length are parts of that training.</summary>
+    [Fact]
+    public async Task Search_CosineSchedule_IsThatOfTheWholeTraining()
+    {
+        Assert.Equal(0, await SearchAsync("--out", "found", "--schedule", "cosine", "--warmup-steps", "2", "--refine", "0"));
+        var winner = Rows()[0];
+
+        string[] command = [.. _command.Last.GetProperty("command").GetString()!.Split(' ').Skip(1), "--json"];
+        Assert.DoesNotContain("--decay-steps", command);
+        Assert.Equal(0, await _command.RunAsync([.. command, "--holdout", "0.2", "--out", "alone"]));
+        Assert.Equal(winner.GetProperty("parametersSha256").GetString(), _command.Last.GetProperty("parametersSha256").GetString());
     }
 
     [Fact]
@@ -108,17 +121,15 @@ public sealed class SearchVerbTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--lr", "log:1e-3..2", "--lr is log:1e-3..1 there, log:1e-3..2 here")]
+    [InlineData("--lr", "list:0.2", "--lr is list:0.1 there, list:0.2 here")]
     [InlineData("--momentum", "0.5", "--momentum is not given there, 0.5 here")]
-    [InlineData("--trials", "9", "--trials is 8 there, 9 here")]
+    [InlineData("--grid", "9", "--grid is not given there, 9 here")]
     public async Task Search_AnotherOnResume_NamesTheOption(string option, string value, string expected)
     {
-        Assert.Equal(0, await SearchAsync("--out", "found"));
+        Assert.Equal(0, await _command.RunAsync("search", "--lr", "list:0.1", "--steps", "1", "--out", "found"));
         var before = await File.ReadAllTextAsync(_command.File("found/search.json"), TestContext.Current.CancellationToken);
 
-        // sgd has no momentum.
-        string[] others = option == "--momentum" ? ["--optimizer", "list:momentum"] : [];
-        Assert.Equal(2, await _command.RunAsync(["search", "--out", "found", "--resume", "auto", option, value, .. others]));
+        Assert.Equal(2, await _command.RunAsync("search", "--out", "found", "--resume", "auto", option, value));
 
         Assert.Contains(expected, _command.Error, StringComparison.Ordinal);
         Assert.Equal(before, await File.ReadAllTextAsync(_command.File("found/search.json"), TestContext.Current.CancellationToken));
@@ -217,7 +228,7 @@ public sealed class SearchVerbTests : IDisposable
     [Fact]
     public async Task Search_DamagedRecord_IsRefusedWithItsName()
     {
-        Assert.Equal(0, await SearchAsync("--out", "found"));
+        Assert.Equal(0, await _command.RunAsync("search", "--lr", "list:0.1", "--steps", "1", "--out", "found"));
         await File.WriteAllTextAsync(_command.File("found/search.json"), "{ \"format\": 1 }", TestContext.Current.CancellationToken);
 
         Assert.Equal(2, await SearchAsync("--out", "found", "--resume", "auto"));
