@@ -36,7 +36,7 @@ public sealed partial class EvaluateVerb : Verb
         using var parameters = new ParameterSet(request.Model.ParameterLayout());
         SafeTensors.ReadInto(directory.ParametersPath, parameters.Layout, parameters.Values);
 
-        var loaded = await surroundings.Load(request.DatasetName, request.DataDirectory, call.Stop.Token).ConfigureAwait(false);
+        var loaded = await request.LoadAsync(surroundings, call.Stop.Token).ConfigureAwait(false);
         var spec = request.ToSpec(loaded.Dataset);
         var evaluation = Evaluator.Run(spec.Model, parameters, loaded.Dataset.Test, spec.EvaluationShardCount, threads);
         var result = new EvaluationLine(
@@ -51,7 +51,7 @@ public sealed partial class EvaluateVerb : Verb
         surroundings.Output.WriteLine(values.Get(CommonOptions.Json, false)
             ? JsonSerializer.Serialize(result, EvaluationJson.Default.EvaluationLine)
             : $"""
-              {result.Model} on the {result.Samples} test samples of {result.Dataset}
+              {result.Model} on the {result.Samples} {(spec.Dataset.Holdout is null ? "test samples" : "held-out training samples")} of {result.Dataset}
                 test accuracy     {EventText.Percent(result.TestAccuracy)}
                 test loss         {EventText.Number(result.TestLoss, "F4")}
                 parametersSha256  {result.ParametersSha256}
