@@ -35,19 +35,20 @@ public sealed class LocalDatasets(Func<string, string?> environment, Action<stri
 
     private Dataset? FindWhole(DatasetSpec wanted, string? dataDirectory)
     {
-        if (wanted.Name == DatasetCatalog.Synthetic.Name)
-        {
-            return SyntheticDigits.Create(wanted.TrainCount, wanted.TestCount);
-        }
-
-        if (wanted.Name != DatasetCatalog.Mnist.Name)
+        // A path of the coordinator's host means nothing here: what lies at one comes from the cache, or over the wire.
+        if (DatasetCatalog.All.FirstOrDefault(entry => entry.Name == wanted.Name) is not { } entry)
         {
             return null;
+        }
+
+        if (entry.Make is { } make)
+        {
+            return make(wanted.TrainCount, wanted.TestCount);
         }
 
         var root = dataDirectory ?? environment(DatasetResolver.DataVariable);
         root = string.IsNullOrEmpty(root) ? UserCache.Directory(environment, OperatingSystem.IsWindows()) : root;
         var directory = Path.Combine(root, wanted.Name);
-        return DatasetDirectory.IsComplete(directory, DatasetCatalog.Mnist) ? DatasetDirectory.LoadMnist(directory) : null;
+        return DatasetDirectory.IsComplete(directory, entry) ? entry.Read!(directory) : null;
     }
 }

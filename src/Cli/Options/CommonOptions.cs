@@ -70,10 +70,11 @@ public static class CommonOptions
         "--initializer", $"Initial weights of {MultiLayer}: he, xavier, gaussian. Default he.", ["he", "xavier", "gaussian"]);
 
     /// <summary>--dataset</summary>
-    public static readonly Setting<string> Dataset = Settings.Name(
+    public static readonly Setting<string> Dataset = new(
         "--dataset",
-        $"Dataset: {string.Join(", ", DatasetCatalog.All.Select(entry => entry.Name))}. Default mnist, or synthetic digits if it cannot be had.",
-        [.. DatasetCatalog.All.Select(entry => entry.Name)]);
+        "NAME|PLACE",
+        $"Dataset: {string.Join(", ", DatasetNames)}; or {DatasetPath.Forms}. Default mnist, or synthetic digits if it cannot be had.",
+        ReadDataset);
 
     /// <summary>--data</summary>
     public static readonly Setting<string> Data = Settings.Text(
@@ -249,7 +250,7 @@ public static class CommonOptions
     public static readonly IReadOnlyList<Setting> OfRun =
     [
         Model, Hidden, Activation, Initializer, Dataset, Data, Holdout, HoldoutSeed, Epochs, Steps, EvaluateEvery, BatchSize, Optimizer, LearningRate, Momentum, Alpha, Beta1, Beta2,
-        Epsilon, .. LearningOptions.All, Seed, Shards,
+        Epsilon, .. LearningOptions.All, Seed, Shards, .. SampleOptions.All,
     ];
 
     private static Setting<ulong> SeedOption(string name, string help) => new(name, "N", help, text =>
@@ -262,6 +263,13 @@ public static class CommonOptions
     private static string LearningRates() => string.Join(", ", OptimizerSpec.Names
         .GroupBy(OptimizerSpec.DefaultLearningRate)
         .Select(group => FormattableString.Invariant($"{group.Key} for {string.Join("/", group)}")));
+
+    private static IEnumerable<string> DatasetNames => DatasetCatalog.All.Select(entry => entry.Name);
+
+    private static string ReadDataset(string text) =>
+        DatasetNames.Contains(text) || DatasetPath.TryParse(text) is not null
+            ? text
+            : throw new FormatException($"one of: {string.Join(", ", DatasetNames)}; or {DatasetPath.Forms}.{NearestName.Suggestion(text, [.. DatasetNames])}");
 
     private static string ReadModel(string text) =>
         text.EndsWith(".json", StringComparison.OrdinalIgnoreCase) || ModelCatalog.Names.Contains(text)

@@ -26,8 +26,8 @@ public sealed partial class GradCheckVerb : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
-        CommonOptions.Model, CommonOptions.Hidden, CommonOptions.Activation, CommonOptions.Initializer, CommonOptions.Dataset, CommonOptions.Data,
-        CommonOptions.Seed, CommonOptions.Config, CommonOptions.Json,
+        CommonOptions.Model, CommonOptions.Hidden, CommonOptions.Activation, CommonOptions.Initializer, SampleOptions.Normalize, CommonOptions.Dataset,
+        CommonOptions.Data, CommonOptions.Seed, CommonOptions.Config, CommonOptions.Json,
     ];
 
     /// <inheritdoc/>
@@ -57,7 +57,7 @@ public sealed partial class GradCheckVerb : Verb
     /// <summary>Any images will do, so without a wish no file and no network is needed: digits where they fit the model, else noise.</summary>
     private static async Task<LabeledImages> ReadImages(VerbCall call, ModelSpec model)
     {
-        var name = call.Values.FindText(CommonOptions.Dataset);
+        var name = RunRequest.FindDatasetName(call.Values, call.Surroundings);
         if (name is null && !call.Values.Has(CommonOptions.Data))
         {
             var shapes = model.Shapes();

@@ -1,29 +1,9 @@
 using System.Text.Json.Serialization;
+using DistTrain.Core.Data;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
 
 namespace DistTrain.Core.Training;
-
-/// <summary>The dataset of a run: its name for people, its digest for proof, and the sizes that the plan of steps follows from.</summary>
-/// <param name="Name">For example <c>mnist</c>.</param>
-/// <param name="Digest">SHA-256 of the content: see <see cref="Data.Dataset.Digest"/>.</param>
-/// <param name="TrainCount">Samples in the training set.</param>
-/// <param name="TestCount">Samples in the test set.</param>
-/// <param name="SampleSize">Elements of one sample.</param>
-/// <param name="ClassCount">Classes.</param>
-/// <param name="Holdout">How the two sets were drawn from the training set of the dataset of that name; null if they are its own.</param>
-public sealed record DatasetSpec(
-    string Name, string Digest, int TrainCount, int TestCount, int SampleSize, int ClassCount, HoldoutSpec? Holdout = null);
-
-/// <summary>A validation split: see <see cref="Data.Dataset.Split"/>.</summary>
-/// <param name="Fraction">Of the training set that is held out, in (0, 1).</param>
-/// <param name="Seed">Draws the samples.</param>
-public sealed record HoldoutSpec(double Fraction, ulong Seed)
-{
-    /// <summary>The dataset of which the training set is what is left and the test set what is held out.</summary>
-    /// <exception cref="InvalidInputException">The training set is too small for it.</exception>
-    public Data.Dataset Apply(Data.Dataset whole) => whole.Split(Fraction, Seed);
-}
 
 /// <summary>One training. Two equal specs give equal bits, whoever computes them.</summary>
 /// <param name="Model">The network.</param>
@@ -35,6 +15,7 @@ public sealed record HoldoutSpec(double Fraction, ulong Seed)
 /// <param name="Epochs">How long to train; null if <paramref name="Steps"/> says it.</param>
 /// <param name="Steps">How long to train; null if <paramref name="Epochs"/> says it.</param>
 /// <param name="NumericsRevision">Which contract of bits: <see cref="CurrentNumericsRevision"/>.</param>
+/// <param name="Augmentation">How the images of a training step are moved; null for not at all.</param>
 /// <param name="EvaluateEvery">
 /// When the test set is evaluated, besides at the end: after every so many steps; 0 for at the end only; null (the default) for after each epoch.
 /// It moves no bit of the parameters.
@@ -49,6 +30,7 @@ public sealed record RunSpec(
     int? Epochs = null,
     long? Steps = null,
     int NumericsRevision = RunSpec.CurrentNumericsRevision,
+    AugmentationSpec? Augmentation = null,
     long? EvaluateEvery = null)
 {
     /// <summary>Raised only with a page in docs/decisions/ that says why bits changed.</summary>
@@ -95,7 +77,7 @@ public sealed record RunSpec(
 
     /// <summary>Refuses other data than the run was made for.</summary>
     /// <exception cref="InvalidInputException">The digests differ.</exception>
-    public void RequireData(Data.Dataset data)
+    public void RequireData(Dataset data)
     {
         if (Dataset.Digest != data.Digest)
         {
@@ -133,9 +115,9 @@ public sealed record RunSpec(
         Require(
             NumericsRevision == CurrentNumericsRevision,
             $"The run follows numerics revision {NumericsRevision}, this build {CurrentNumericsRevision}: its bits would differ. Use the build that began it.");
-        Require(
-            shapes[0].Size == Dataset.SampleSize,
-            $"Model {Model.Name} takes samples of shape {shapes[0]} ({shapes[0].Size} elements), but {Dataset.Name} has {Dataset.SampleSize} per sample.");
+        Dataset.Validate();
+        Dataset.RequireFit(Model.Name, shapes[0]);
+        Augmentation?.Validate(Dataset.SampleShape());
         Require(
             shapes[^1].Size == Dataset.ClassCount,
             $"Model {Model.Name} gives {shapes[^1].Size} scores, but {Dataset.Name} has {Dataset.ClassCount} classes.");
