@@ -13,7 +13,7 @@ public static class DistTrainCommand
     [
         new TrainVerb(), new CoordinatorVerb(), new WorkerVerb(), new EvaluateVerb(), new CompareVerb(), new SearchVerb(), new SearchTrainerVerb(),
         new StatusVerb(), new PauseVerb(), new ResumeVerb(), new CheckpointVerb(), new StopVerb(), new ScaleVerb(),
-        new ReplayVerb(), new DiffVerb(), new GradCheckVerb(), new SimulateVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(),
+        new ReplayVerb(), new DiffVerb(), new GradCheckVerb(), new ExperimentVerb(), new SimulateVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(),
     ];
 
     /// <summary>Runs one command line.</summary>
