@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using DistTrain.Cli.Data;
+using DistTrain.Cli.Images;
 using DistTrain.Cli.Processes;
 using DistTrain.Core.Data;
 
@@ -101,7 +102,7 @@ public sealed record Surroundings
             directory = null;
         }
 
-        var resolver = new DatasetResolver(Variable, Fetch, Error.WriteLine);
+        var resolver = new DatasetResolver(Variable, Fetch, Error.WriteLine, PngFolder.Read);
         return await resolver.ResolveAsync(name, directory, cancellation).ConfigureAwait(false);
     }
 

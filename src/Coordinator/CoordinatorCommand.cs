@@ -104,16 +104,16 @@ public static class CoordinatorCommand
 
     private static Dataset FindDataset(DatasetSpec wanted, string? directory)
     {
-        if (wanted.Name == DatasetCatalog.Synthetic.Name)
+        if (DatasetPath.TryParse(wanted.Name) is { } path)
         {
-            return SyntheticDigits.Create(wanted.TrainCount, wanted.TestCount);
+            return path.Read((name, _) => throw new InvalidInputException($"{name}: this program decodes no images; 'disttrain coordinator' does."));
         }
 
         // Another name is an error that lists the known ones.
         var entry = DatasetCatalog.Find(wanted.Name);
-        return directory is null
-            ? throw new InvalidInputException($"The run is on {entry.Name}; --data must name the directory that {entry.Name}/ lies in.")
-            : DatasetDirectory.LoadMnist(Path.Combine(directory, entry.Name));
+        return entry.Make is { } make ? make(wanted.TrainCount, wanted.TestCount)
+            : directory is null ? throw new InvalidInputException($"The run is on {entry.Name}; --data must name the directory that {entry.Name}/ lies in.")
+            : entry.Read!(Path.Combine(directory, entry.Name));
     }
 
     private static async Task<int> RunAsync(RunSpec spec, Dataset dataset, CoordinatorOptions options, string? output)

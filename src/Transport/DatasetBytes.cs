@@ -12,16 +12,20 @@ namespace DistTrain.Transport;
 /// </summary>
 public static class DatasetBytes
 {
-    private const int HeaderValues = 5;
-    private const int HeaderBytes = HeaderValues * sizeof(int);
+    private const int SizeValues = 5;
 
-    /// <summary>How many bytes a dataset has: 40 + (train + test count) · (sample size + 1).</summary>
-    public static long Length(DatasetSpec spec) => (2 * HeaderBytes) + (((long)spec.TrainCount + spec.TestCount) * ((long)spec.SampleSize + 1));
+    /// <summary>
+    /// How many bytes a dataset has: 40 + (train + test count) · (sample size + 1); of binary32 elements 48 + (train + test count) · (4 · sample
+    /// size + 1). At most <see cref="long.MaxValue"/>, which no array can hold.
+    /// </summary>
+    public static long Length(DatasetSpec spec) => (long)Int128.Min(
+        long.MaxValue,
+        (2 * HeaderBytes(spec)) + (((Int128)spec.TrainCount + spec.TestCount) * (((long)spec.SampleSize * spec.ElementBytes()) + 1)));
 
     /// <summary>The bytes, in order, without a copy of the images.</summary>
     public static IEnumerable<ReadOnlyMemory<byte>> Write(Dataset dataset)
     {
-        ReadOnlyMemory<byte>[] Part(LabeledImages part) => [Header(part), part.Pixels, part.Labels];
+        ReadOnlyMemory<byte>[] Part(LabeledImages part) => [Dataset.Header(part), part.Elements, part.Labels];
         return Part(dataset.Train).Concat(Part(dataset.Test));
     }
 
@@ -45,39 +49,35 @@ public static class DatasetBytes
         return test is null ? null : new Dataset(spec.Name, train!, test);
     }
 
-    private static byte[] Header(LabeledImages part)
-    {
-        var header = new byte[HeaderBytes];
-        ReadOnlySpan<int> values = [part.Count, part.Channels, part.Height, part.Width, part.ClassCount];
-        for (var i = 0; i < HeaderValues; i++)
-        {
-            BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(i * sizeof(int)), values[i]);
-        }
+    /// <summary>The length of <see cref="Dataset.Header"/>.</summary>
+    private static int HeaderBytes(DatasetSpec spec) => (SizeValues + (IsBinary32(spec) ? 1 : 0)) * sizeof(int);
 
-        return header;
-    }
+    private static bool IsBinary32(DatasetSpec spec) => spec.Elements == ElementKind.Binary32;
 
     private static LabeledImages? ReadPart(ref ReadOnlySpan<byte> bytes, int count, DatasetSpec spec)
     {
-        Span<int> values = stackalloc int[HeaderValues];
-        for (var i = 0; i < HeaderValues; i++)
+        var mark = IsBinary32(spec) ? BinaryPrimitives.ReadInt32LittleEndian(bytes) : 0;
+        var sizes = bytes[(HeaderBytes(spec) - (SizeValues * sizeof(int)))..];
+        Span<int> values = stackalloc int[SizeValues];
+        for (var i = 0; i < SizeValues; i++)
         {
-            values[i] = BinaryPrimitives.ReadInt32LittleEndian(bytes[(i * sizeof(int))..]);
+            values[i] = BinaryPrimitives.ReadInt32LittleEndian(sizes[(i * sizeof(int))..]);
         }
 
         var (channels, height, width, classCount) = (values[1], values[2], values[3], values[4]);
-        if (values[0] != count || classCount != spec.ClassCount || classCount is < 1 or > 256
+        if (values[0] != count || classCount != spec.ClassCount || classCount is < 1 or > 256 || (IsBinary32(spec) && mark != Dataset.Binary32Mark)
             || channels < 1 || height < 1 || width < 1 || (Int128)channels * height * width != spec.SampleSize)
         {
             return null;
         }
 
-        var pixelBytes = count * spec.SampleSize;
-        var pixels = bytes.Slice(HeaderBytes, pixelBytes).ToArray();
-        var labels = bytes.Slice(HeaderBytes + pixelBytes, count).ToArray();
-        bytes = bytes[(HeaderBytes + pixelBytes + count)..];
+        bytes = sizes[(SizeValues * sizeof(int))..];
+        var elementBytes = count * spec.SampleSize * spec.ElementBytes();
+        var elements = bytes[..elementBytes].ToArray();
+        var labels = bytes.Slice(elementBytes, count).ToArray();
+        bytes = bytes[(elementBytes + count)..];
         return labels.AsSpan().IndexOfAnyExceptInRange((byte)0, (byte)(classCount - 1)) >= 0
             ? null
-            : new LabeledImages(pixels, labels, height, width, channels, classCount);
+            : new LabeledImages(elements, spec.Elements ?? ElementKind.Byte, labels, height, width, channels, classCount);
     }
 }

@@ -52,7 +52,7 @@ internal static class TestData
         ulong seed = 7) =>
         new(
             model,
-            new DatasetSpec(dataset.Name, dataset.Digest, dataset.Train.Count, dataset.Test.Count, dataset.Train.ImageSize, dataset.Train.ClassCount),
+            DatasetSpec.Of(dataset),
             new OptimizerSpec(optimizer, OptimizerSpec.DefaultLearningRate(optimizer)),
             batchSize,
             shardCount,

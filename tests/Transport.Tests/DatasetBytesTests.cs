@@ -51,6 +51,33 @@ public sealed class DatasetBytesTests
     }
 
     [Fact]
+    public void Read_NumbersForElements_AreTheSameBits()
+    {
+        var data = new Dataset("numbers", LabeledImages.FromValues([1, -0f, 1e-40f, 3], [1, 0], 1, 2, 1, 2), LabeledImages.FromValues([7, 8], [1], 1, 2, 1, 2));
+        var spec = DatasetSpec.Of(data);
+        byte[] bytes = [.. DatasetBytes.Write(data).SelectMany(part => part.ToArray())];
+
+        var read = DatasetBytes.Read(bytes, spec);
+
+        Assert.Equal(DatasetBytes.Length(spec), bytes.Length);
+        Assert.Equal(data.Digest, read!.Digest);
+        Assert.Equal(data.Train.Elements, read.Train.Elements);
+        Assert.Equal(ElementKind.Binary32, read.Test.ElementKind);
+        // Read as bytes of a sample four times as long the digest is the same, but not the sizes.
+        Assert.Null(DatasetBytes.Read(bytes, spec with { Elements = null }));
+        Assert.Null(DatasetBytes.Read(bytes, spec with { Elements = null, SampleSize = 8 }));
+        for (var length = 0; length < bytes.Length; length++)
+        {
+            Assert.Null(DatasetBytes.Read(bytes.AsSpan(0, length), spec));
+        }
+    }
+
+    [Fact]
+    public void Length_OfTheLargestNumbers_DoesNotOverflow() => Assert.Equal(
+        long.MaxValue,
+        DatasetBytes.Length(Spec with { TrainCount = int.MaxValue, TestCount = int.MaxValue, SampleSize = int.MaxValue, Elements = ElementKind.Binary32 }));
+
+    [Fact]
     public void Length_OfTheLargestSpec_DoesNotOverflow() =>
         Assert.Equal(40 + (((1L << 32) - 2) * (1L << 31)), DatasetBytes.Length(Spec with { TrainCount = int.MaxValue, TestCount = int.MaxValue, SampleSize = int.MaxValue }));
 

@@ -38,6 +38,12 @@ public sealed class DatasetDownloader(
     /// <exception cref="InvalidInputException">No mirror had a file, or the directory cannot be written.</exception>
     public async Task FetchAsync(DatasetEntry entry, string directory, CancellationToken cancellation)
     {
+        if (entry.Mirrors.Count == 0 || entry.Files.Any(file => file is not { UnpackedBytes: not null, Sha256: not null }))
+        {
+            throw new InvalidInputException(
+                $"Dataset '{entry.Name}' cannot be downloaded by this program: put {string.Join(", ", entry.Files.Select(file => file.Name))} "
+                + $"(plain or gzipped with .gz) into '{directory}' yourself.");
+        }
         foreach (var file in entry.Files)
         {
             var paths = DatasetDirectory.Candidates(directory, file);
@@ -87,7 +93,7 @@ public sealed class DatasetDownloader(
         {
             using var response = await client.GetAsync(address, HttpCompletionOption.ResponseHeadersRead, any.Token).ConfigureAwait(false);
             if (!response.IsSuccessStatusCode) return (null, $"the server answered {(int)response.StatusCode} {response.ReasonPhrase}");
-            var limit = file.UnpackedBytes + GzipOverheadBytes;
+            var limit = file.UnpackedBytes!.Value + GzipOverheadBytes;
             using var content = new MemoryStream();
             var body = await response.Content.ReadAsStreamAsync(any.Token).ConfigureAwait(false);
             await using var _ = body.ConfigureAwait(false);

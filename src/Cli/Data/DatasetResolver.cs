@@ -11,17 +11,19 @@ namespace DistTrain.Cli.Data;
 /// <param name="environment">Gives an environment variable's value, or null.</param>
 /// <param name="fetch">Makes a directory hold a dataset's files: <see cref="DatasetDownloader.FetchAsync"/>.</param>
 /// <param name="warn">Takes what the user must not miss.</param>
-/// <param name="load">Loads MNIST from the directory of its files; null for <see cref="DatasetDirectory.LoadMnist"/>.</param>
+/// <param name="readImages">Reads a directory of images under a dataset's name: <see cref="DatasetPathKind.Images"/>.</param>
+/// <param name="load">Loads a dataset from the directory of its files; null for <see cref="DatasetEntry.Read"/>.</param>
 public sealed class DatasetResolver(
     Func<string, string?> environment,
     Func<DatasetEntry, string, CancellationToken, Task> fetch,
     Action<string> warn,
-    Func<string, Dataset>? load = null)
+    Func<string, string, Dataset> readImages,
+    Func<DatasetEntry, string, Dataset>? load = null)
 {
     /// <summary>The variable that names the data directory.</summary>
     public const string DataVariable = "DISTTRAIN_DATA";
 
-    private readonly Func<string, Dataset> _load = load ?? (directory => DatasetDirectory.LoadMnist(directory));
+    private readonly Func<DatasetEntry, string, Dataset> _load = load ?? ((entry, directory) => entry.Read!(directory));
 
     /// <summary>Finds and loads a dataset.</summary>
     /// <param name="name">The value of --dataset; null when it was not given, which means MNIST if it can be had.</param>
@@ -30,13 +32,16 @@ public sealed class DatasetResolver(
     /// <exception cref="InvalidInputException">The name is unknown, or the data is missing or damaged where it has to be.</exception>
     public async Task<ResolvedDataset> ResolveAsync(string? name, string? dataDirectory, CancellationToken cancellation)
     {
+        if (name is not null && DatasetPath.TryParse(name) is { } path)
+            return new ResolvedDataset(path.Read(readImages), $"Dataset '{name}' is read from there.");
         var entry = name is null ? DatasetCatalog.Mnist : DatasetCatalog.Find(name);
-        if (entry.Files.Count == 0) return Synthetic();
+        if (entry.IsBuiltIn) return BuiltIn(entry);
         if (!string.IsNullOrEmpty(dataDirectory)) return Load(entry, dataDirectory, "named by --data");
         if (environment(DataVariable) is { Length: > 0 } named) return Load(entry, named, $"named by {DataVariable}");
 
         var cache = UserCache.Directory(environment, OperatingSystem.IsWindows());
         var directory = Path.Combine(cache, entry.Name);
+        if (entry.Mirrors.Count == 0) return Load(entry, cache, "the user's cache");
         if (DatasetDirectory.IsComplete(directory, entry))
         {
             try
@@ -60,19 +65,15 @@ public sealed class DatasetResolver(
                 + "Its accuracy says nothing about MNIST. To use MNIST, run 'disttrain data fetch' with a network, or name a directory "
                 + $"with --data DIR; to choose the synthetic digits without this warning, give --dataset {DatasetCatalog.Synthetic.Name}.\n"
                 + exception.Message);
-            return Synthetic();
+            return BuiltIn(DatasetCatalog.Synthetic);
         }
     }
 
     private ResolvedDataset Load(DatasetEntry entry, string dataDirectory, string why)
     {
         var directory = Path.Combine(dataDirectory, entry.Name);
-        return new ResolvedDataset(_load(directory), $"Dataset '{entry.Name}' comes from '{directory}' ({why}).");
+        return new ResolvedDataset(_load(entry, directory), $"Dataset '{entry.Name}' comes from '{directory}' ({why}).");
     }
 
-    private static ResolvedDataset Synthetic()
-    {
-        var name = DatasetCatalog.Synthetic.Name;
-        return new ResolvedDataset(SyntheticDigits.Create(), $"Dataset '{name}' is drawn by this program.");
-    }
+    private static ResolvedDataset BuiltIn(DatasetEntry entry) => new(entry.Make!(null, null), $"Dataset '{entry.Name}' is drawn by this program.");
 }

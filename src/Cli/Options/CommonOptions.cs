@@ -67,7 +67,7 @@ public static class CommonOptions
 
     /// <summary>--initializer</summary>
     public static readonly Setting<string> Initializer = Settings.Name(
-        "--initializer", $"Initial weights of {MultiLayer}: he, xavier, gaussian. Default he.", ["he", "xavier", "gaussian"]);
+        "--initializer", $"Initial weights of {MultiLayer}: he, xavier, gaussian, zero (a mistake to look at). Default he.", ["he", "xavier", "gaussian", "zero"]);
 
     /// <summary>--batch-norm</summary>
     public static readonly Setting<bool> BatchNorm = Settings.Flag(
@@ -95,10 +95,11 @@ public static class CommonOptions
     public static readonly Setting<bool> Spec = Settings.Flag("--spec", "Print the ModelSpec: a JSON file that --model takes, to be changed.");
 
     /// <summary>--dataset</summary>
-    public static readonly Setting<string> Dataset = Settings.Name(
+    public static readonly Setting<string> Dataset = new(
         "--dataset",
-        $"Dataset: {string.Join(", ", DatasetCatalog.All.Select(entry => entry.Name))}. Default mnist, or synthetic digits if it cannot be had.",
-        [.. DatasetCatalog.All.Select(entry => entry.Name)]);
+        "NAME|PLACE",
+        $"Dataset: {string.Join(", ", DatasetNames)}; or {DatasetPath.Forms}. Default mnist, or synthetic digits if it cannot be had.",
+        ReadDataset);
 
     /// <summary>--data</summary>
     public static readonly Setting<string> Data = Settings.Text(
@@ -262,7 +263,7 @@ public static class CommonOptions
     public static readonly IReadOnlyList<Setting> OfRun =
     [
         .. OfModel, Dataset, Data, Epochs, Steps, BatchSize, Optimizer, LearningRate, Momentum, Alpha, Beta1, Beta2,
-        Epsilon, .. LearningOptions.All, Seed, Shards,
+        Epsilon, .. LearningOptions.All, Seed, Shards, .. SampleOptions.All,
     ];
 
     private static Setting<double> Decay(string name, string help) => Settings.Number(name, help, x => x is >= 0 and < 1, "of at least 0 and below 1");
@@ -270,6 +271,13 @@ public static class CommonOptions
     private static string LearningRates() => string.Join(", ", OptimizerSpec.Names
         .GroupBy(OptimizerSpec.DefaultLearningRate)
         .Select(group => FormattableString.Invariant($"{group.Key} for {string.Join("/", group)}")));
+
+    private static IEnumerable<string> DatasetNames => DatasetCatalog.All.Select(entry => entry.Name);
+
+    private static string ReadDataset(string text) =>
+        DatasetNames.Contains(text) || DatasetPath.TryParse(text) is not null
+            ? text
+            : throw new FormatException($"one of: {string.Join(", ", DatasetNames)}; or {DatasetPath.Forms}.{NearestName.Suggestion(text, [.. DatasetNames])}");
 
     private static string ReadModel(string text) =>
         text.EndsWith(".json", StringComparison.OrdinalIgnoreCase) || ModelCatalog.Names.Contains(text)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using DistTrain.Core;
+using DistTrain.Core.Data;
 using DistTrain.Core.Formats;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
@@ -185,8 +186,26 @@ public sealed class ConfigFile
             case "optimizer":
                 AddOptimizer(Deserialize<OptimizerSpec>(ref reader), line);
                 break;
+            case "augmentation":
+                AddAugmentation(Deserialize<AugmentationSpec>(ref reader), line);
+                break;
             default:
                 throw new JsonException($"'{member}' cannot be an object.");
+        }
+    }
+
+    private void AddAugmentation(AugmentationSpec augmentation, int line)
+    {
+        Add(SampleOptions.AugmentShift, augmentation.Shift.ToString(CultureInfo.InvariantCulture));
+        Add(SampleOptions.AugmentRotation, augmentation.RotationDegrees.ToString("R", CultureInfo.InvariantCulture));
+        Add(SampleOptions.AugmentFlip, augmentation.HorizontalFlip ? "true" : "false");
+
+        void Add(Setting setting, string text)
+        {
+            if (!_values.TryAdd(setting.Key, (text, line)))
+            {
+                throw new JsonException($"'{setting.Key}' stands beside an augmentation that says it too.");
+            }
         }
     }
 

@@ -40,6 +40,9 @@ public sealed record RunRequest
     /// <summary>Where to look for it, as an absolute path, or null.</summary>
     public required string? DataDirectory { get; init; }
 
+    /// <summary>How the images of a training step are moved; null for not at all.</summary>
+    public AugmentationSpec? Augmentation { get; init; }
+
     /// <summary>The data a repeated run was made with, or null.</summary>
     public DatasetSpec? ExpectedDataset { get; init; }
 
@@ -61,18 +64,36 @@ public sealed record RunRequest
             BatchSize = values.Get(CommonOptions.BatchSize, CommonOptions.DefaultBatchSize),
             Shards = values.Get(CommonOptions.Shards, CommonOptions.DefaultShards),
             Seed = values.Get(CommonOptions.Seed, CommonOptions.DefaultSeed),
-            DatasetName = values.FindText(CommonOptions.Dataset),
+            DatasetName = FindDatasetName(values, surroundings),
             DataDirectory = values.FindText(CommonOptions.Data) is { } directory ? surroundings.Resolve(directory) : null,
             ExpectedDataset = datasetIsFromFile ? values.File?.Dataset : null,
+            Augmentation = ReadAugmentation(values),
             NumericsRevision = values.File?.NumericsRevision ?? RunSpec.CurrentNumericsRevision,
         };
         request.Optimizer.Validate();
         return request;
     }
 
-    /// <summary>The network that <c>--model</c> and its companions describe.</summary>
+    /// <summary>What <c>--dataset</c> says, with a full path if it says one; null if it says nothing.</summary>
+    public static string? FindDatasetName(SettingValues values, Surroundings surroundings) =>
+        values.FindText(CommonOptions.Dataset) is { } name ? DatasetPath.TryParse(name)?.Resolve(surroundings.Resolve).Name ?? name : null;
+
+    /// <summary>The network that <c>--model</c>, its companions and <c>--normalize</c> describe.</summary>
     /// <exception cref="InvalidInputException">There is no such network.</exception>
     public static ModelSpec ReadModel(SettingValues values, Surroundings surroundings)
+    {
+        var model = ReadLayers(values, surroundings);
+        if (!values.Has(SampleOptions.Normalize))
+        {
+            return model;
+        }
+
+        model = model with { Normalization = values.Get(SampleOptions.Normalize, null!) };
+        model.Shapes();
+        return model;
+    }
+
+    private static ModelSpec ReadLayers(SettingValues values, Surroundings surroundings)
     {
         var (model, name) = values.Origin(CommonOptions.Model) == SettingOrigin.ConfigFile && values.File?.Model is { } written
             ? (written, written.Name)
@@ -111,8 +132,7 @@ public sealed record RunRequest
                 + "Name the right data with --data DIR, or choose this data on purpose with --dataset.");
         }
 
-        return ToSpec(new DatasetSpec(
-            dataset.Name, dataset.Digest, dataset.Train.Count, dataset.Test.Count, dataset.Train.ImageSize, dataset.Train.ClassCount));
+        return ToSpec(DatasetSpec.Of(dataset));
     }
 
     /// <summary>The specification of a run that was made, as its run.json says; null if it does not say with which data.</summary>
@@ -121,9 +141,16 @@ public sealed record RunRequest
 
     private RunSpec ToSpec(DatasetSpec data)
     {
-        var spec = new RunSpec(Model, data, Optimizer, BatchSize, Shards, Seed, Epochs, Steps, NumericsRevision);
+        var spec = new RunSpec(Model, data, Optimizer, BatchSize, Shards, Seed, Epochs, Steps, NumericsRevision, Augmentation);
         spec.Validate();
         return spec;
+    }
+
+    private static AugmentationSpec? ReadAugmentation(SettingValues values)
+    {
+        var augmentation = new AugmentationSpec(
+            values.Get(SampleOptions.AugmentShift, 0), (float)values.Get(SampleOptions.AugmentRotation, 0d), values.Get(SampleOptions.AugmentFlip, false));
+        return augmentation == new AugmentationSpec() ? null : augmentation;
     }
 
     private static (int? Epochs, long? Steps) ReadDuration(SettingValues values)

@@ -71,6 +71,18 @@ public sealed class SettingValues
         return values;
     }
 
+    /// <summary>The same values but for some options, as if nobody had given those.</summary>
+    public SettingValues Without(IEnumerable<Setting> settings)
+    {
+        var values = new SettingValues(File);
+        foreach (var (setting, given) in _given.Where(pair => !settings.Contains(pair.Key)))
+        {
+            values._given.Add(setting, given);
+        }
+
+        return values;
+    }
+
     /// <summary>Who gave the value.</summary>
     public SettingOrigin Origin(Setting setting) => _given.TryGetValue(setting, out var given) ? given.Origin : SettingOrigin.Default;
 

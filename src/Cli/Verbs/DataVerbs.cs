@@ -1,5 +1,6 @@
 using System.Globalization;
 using DistTrain.Cli.Data;
+using DistTrain.Cli.Images;
 using DistTrain.Cli.Options;
 using DistTrain.Core;
 using DistTrain.Core.Data;
@@ -16,6 +17,10 @@ public abstract class DataVerb : Verb
     private protected static DatasetEntry Entry(VerbCall call) =>
         DatasetCatalog.Find(call.Values.Get(CommonOptions.Dataset, DatasetCatalog.Mnist.Name));
 
+    /// <summary>The place that <c>--dataset</c> names; null if it names none.</summary>
+    private protected static DatasetPath? FindPath(VerbCall call) =>
+        call.Values.FindText(CommonOptions.Dataset) is { } name ? DatasetPath.TryParse(name)?.Resolve(call.Surroundings.Resolve) : null;
+
     /// <summary>Where its files are or go: <c>--data</c>, else the user's cache.</summary>
     private protected static string FindDirectory(VerbCall call, DatasetEntry entry) => Path.Combine(
         call.Values.FindText(CommonOptions.Data) is { } path
@@ -27,6 +32,9 @@ public abstract class DataVerb : Verb
 /// <summary><c>data list</c></summary>
 public sealed class DataListVerb : DataVerb
 {
+    // Left-aligned, as wide as the longest name.
+    private const int NameWidth = -15;
+
     /// <inheritdoc/>
     public override string Name => "data list";
 
@@ -42,11 +50,14 @@ public sealed class DataListVerb : DataVerb
         foreach (var entry in DatasetCatalog.All)
         {
             var directory = FindDirectory(call, entry);
-            var state = entry.Files.Count == 0 ? "built in"
+            var state = entry.IsBuiltIn ? "built in"
                 : DatasetDirectory.IsComplete(directory, entry) ? $"in {directory}"
-                : $"not here; 'disttrain data fetch --dataset {entry.Name}' puts it into {directory}";
-            call.Surroundings.Output.WriteLine($"{entry.Name,-10}  {entry.Description}\n            {state}");
+                : entry.Mirrors.Count > 0 ? $"not here; 'disttrain data fetch --dataset {entry.Name}' puts it into {directory}"
+                : $"not here; put {string.Join(", ", entry.Files.Select(file => file.Name))} (plain or .gz) into {directory}";
+            call.Surroundings.Output.WriteLine($"{entry.Name,NameWidth}  {entry.Description}\n{"",NameWidth}  {state}");
         }
+
+        call.Surroundings.Output.WriteLine($"Others by where they lie: {DatasetPath.Forms}.");
 
         return Task.FromResult(ExitCode.Done);
     }
@@ -64,8 +75,13 @@ public sealed class DataFetchVerb : DataVerb
     /// <inheritdoc/>
     public override async Task<int> RunAsync(VerbCall call)
     {
+        if (FindPath(call) is { } path)
+        {
+            throw new InvalidInputException($"{path.Name} says where the dataset lies: there is nothing to fetch.");
+        }
+
         var entry = Entry(call);
-        if (entry.Files.Count == 0)
+        if (entry.IsBuiltIn)
         {
             call.Surroundings.Output.WriteLine($"{entry.Name} is built in: there is nothing to fetch.");
             return ExitCode.Done;
@@ -90,8 +106,14 @@ public sealed class DataVerifyVerb : DataVerb
     /// <inheritdoc/>
     public override Task<int> RunAsync(VerbCall call)
     {
+        if (FindPath(call) is { } path)
+        {
+            Report(call, path.Name, "can be read", path.Read(PngFolder.Read));
+            return Task.FromResult(ExitCode.Done);
+        }
+
         var entry = Entry(call);
-        if (entry.Files.Count == 0)
+        if (entry.IsBuiltIn)
         {
             call.Surroundings.Output.WriteLine($"{entry.Name} is built in: there is nothing to verify.");
             return Task.FromResult(ExitCode.Done);
@@ -100,13 +122,22 @@ public sealed class DataVerifyVerb : DataVerb
         var directory = FindDirectory(call, entry);
         if (!Directory.Exists(directory))
         {
-            throw new InvalidInputException($"There is no directory {directory}. Name the one above it with --data DIR, or fetch the files with 'disttrain data fetch'.");
+            throw new InvalidInputException(entry.Mirrors.Count > 0
+                ? $"There is no directory {directory}. Name the one above it with --data DIR, or fetch the files with 'disttrain data fetch'."
+                : $"There is no directory {directory}. Name the one above it with --data DIR, and put {string.Join(", ", entry.Files.Select(file => file.Name))} there.");
         }
 
-        var dataset = DatasetDirectory.LoadMnist(directory);
+        var dataset = entry.Read!(directory);
+        Report(call, $"{entry.Name} in {directory}", entry.Mirrors.Count > 0 ? "is complete and as published" : "is complete and can be read", dataset);
+        return Task.FromResult(ExitCode.Done);
+    }
+
+    private static void Report(VerbCall call, string what, string state, Dataset dataset)
+    {
+        var images = dataset.Train;
         call.Surroundings.Output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{entry.Name} in {directory} is complete and as published: {dataset.Train.Count:N0} + {dataset.Test.Count:N0} images, digest {dataset.Digest}."));
-        return Task.FromResult(ExitCode.Done);
+            $"{what} {state}: {images.Count:N0} + {dataset.Test.Count:N0} samples, digest {dataset.Digest}; "
+            + $"each ({images.Channels}, {images.Height}, {images.Width}) {(images.ElementKind == ElementKind.Byte ? "bytes" : "binary32 numbers")}, {images.ClassCount} classes."));
     }
 }

@@ -26,7 +26,7 @@ public sealed partial class GradCheckVerb : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
-        .. CommonOptions.OfModel, CommonOptions.Dataset, CommonOptions.Data, CommonOptions.Seed, CommonOptions.Config, CommonOptions.Json,
+        .. CommonOptions.OfModel, SampleOptions.Normalize, CommonOptions.Dataset, CommonOptions.Data, CommonOptions.Seed, CommonOptions.Config, CommonOptions.Json,
     ];
 
     /// <inheritdoc/>
@@ -56,7 +56,7 @@ public sealed partial class GradCheckVerb : Verb
     /// <summary>Any images will do, so without a wish no file and no network is needed: digits where they fit the model, else noise.</summary>
     private static async Task<LabeledImages> ReadImages(VerbCall call, ModelSpec model)
     {
-        var name = call.Values.FindText(CommonOptions.Dataset);
+        var name = RunRequest.FindDatasetName(call.Values, call.Surroundings);
         if (name is null && !call.Values.Has(CommonOptions.Data))
         {
             var shapes = model.Shapes();

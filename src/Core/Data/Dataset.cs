@@ -6,9 +6,12 @@ namespace DistTrain.Core.Data;
 /// <summary>What a run trains on and what it is tested on.</summary>
 public sealed class Dataset
 {
+    /// <summary>The first value of the <see cref="Header"/> of binary32 elements.</summary>
+    public const int Binary32Mark = -32;
+
     private readonly Lazy<string> _digest;
 
-    /// <summary>A dataset of two parts of equal image size and class count.</summary>
+    /// <summary>A dataset of two parts of equal image size, element kind and class count.</summary>
     /// <param name="name">Its name in the <see cref="DatasetCatalog"/>, or any other.</param>
     /// <param name="train">Images to train on, at least one.</param>
     /// <param name="test">Images to test on, at least one.</param>
@@ -37,25 +40,39 @@ public sealed class Dataset
 
     /// <summary>
     /// SHA-256 of the content, lower-case hex, computed on first use; the name takes no part. It covers, for <see cref="Train"/> and then
-    /// for <see cref="Test"/>: count, channels, height, width and class count as little-endian 32-bit integers, all pixels, all labels.
+    /// for <see cref="Test"/>: the <see cref="Header"/>, all elements, all labels.
     /// </summary>
     public string Digest => _digest.Value;
 
-    private static (int Channels, int Height, int Width, int ClassCount) Shape(LabeledImages images) =>
-        (images.Channels, images.Height, images.Width, images.ClassCount);
+    /// <summary>
+    /// What stands before a part's elements, in its digest and wherever it is kept as bytes, as little-endian 32-bit integers: −32 if the
+    /// elements are binary32 (nothing if they are bytes; no count is negative), then count, channels, height, width and class count.
+    /// </summary>
+    public static byte[] Header(LabeledImages part)
+    {
+        ArgumentNullException.ThrowIfNull(part);
+        ReadOnlySpan<int> sizes = [part.Count, part.Channels, part.Height, part.Width, part.ClassCount];
+        ReadOnlySpan<int> kind = part.ElementKind == ElementKind.Binary32 ? [Binary32Mark] : [];
+        var header = new byte[(kind.Length + sizes.Length) * sizeof(int)];
+        var place = header.AsSpan();
+        foreach (var value in (ReadOnlySpan<int>)[.. kind, .. sizes])
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(place, value);
+            place = place[sizeof(int)..];
+        }
+        return header;
+    }
+
+    private static (int Channels, int Height, int Width, int ClassCount, ElementKind Kind) Shape(LabeledImages images) =>
+        (images.Channels, images.Height, images.Width, images.ClassCount, images.ElementKind);
 
     private string ComputeDigest()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Span<byte> dimension = stackalloc byte[sizeof(int)];
         foreach (var part in (ReadOnlySpan<LabeledImages>)[Train, Test])
         {
-            foreach (var value in (ReadOnlySpan<int>)[part.Count, part.Channels, part.Height, part.Width, part.ClassCount])
-            {
-                BinaryPrimitives.WriteInt32LittleEndian(dimension, value);
-                hash.AppendData(dimension);
-            }
-            hash.AppendData(part.Pixels);
+            hash.AppendData(Header(part));
+            hash.AppendData(part.Elements);
             hash.AppendData(part.Labels);
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());

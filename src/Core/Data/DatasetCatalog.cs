@@ -1,6 +1,6 @@
 namespace DistTrain.Core.Data;
 
-/// <summary>The datasets the program knows.</summary>
+/// <summary>The datasets the program knows by name. Others are named by where they lie: <see cref="DatasetPath"/>.</summary>
 public static class DatasetCatalog
 {
     /// <summary>MNIST. The order of its files is training images, training labels, test images, test labels.</summary>
@@ -16,22 +16,63 @@ public static class DatasetCatalog
         [
             new("https://ossci-datasets.s3.amazonaws.com/mnist/"),
             new("https://storage.googleapis.com/cvdf-datasets/mnist/"),
-        ]);
+        ])
+    {
+        Read = directory => DatasetDirectory.LoadMnist(directory),
+    };
 
     /// <summary>The digits of <see cref="SyntheticDigits"/>.</summary>
     public static DatasetEntry Synthetic { get; } = new(
         "synthetic",
         "Synthetic: 60,000 + 10,000 digits, 28 x 28, drawn by this program; needs no file and no network",
         [],
-        []);
+        [])
+    {
+        Make = (train, test) => SyntheticDigits.Create(train ?? SyntheticDigits.TrainCount, test ?? SyntheticDigits.TestCount),
+    };
+
+    /// <summary>MNIST's file names, in the order of <see cref="Mnist"/>, with any content.</summary>
+    internal static IReadOnlyList<DatasetFile> MnistNames { get; } = [.. Mnist.Files.Select(file => new DatasetFile(file.Name))];
 
     /// <summary>Every entry, the default first.</summary>
-    public static IReadOnlyList<DatasetEntry> All { get; } = [Mnist, Synthetic];
+    public static IReadOnlyList<DatasetEntry> All { get; } =
+    [
+        Mnist,
+        Synthetic,
+        Idx("fashion-mnist", "Fashion-MNIST: 60,000 + 10,000 articles of clothing, 28 x 28 (Xiao, Rasul, Vollgraf; MIT)", MnistNames, new IdxLayout(10)),
+        Idx("kmnist", "Kuzushiji-MNIST: 60,000 + 10,000 cursive characters, 28 x 28 (Clanuwat et al.; CC BY-SA 4.0)", MnistNames, new IdxLayout(10)),
+        Emnist("balanced", "112,800 + 18,800 letters and digits of 47 classes", new IdxLayout(47, IsTransposed: true)),
+        Emnist("letters", "124,800 + 20,800 letters of 26 classes", new IdxLayout(26, FirstLabel: 1, IsTransposed: true)),
+        Emnist("digits", "240,000 + 40,000 digits", new IdxLayout(10, IsTransposed: true)),
+        new(
+            "cifar-10",
+            "CIFAR-10, binary version: 50,000 + 10,000 colour images of 10 classes, 3 x 32 x 32 (Krizhevsky)",
+            [.. Cifar10Reader.TrainFiles.Append(Cifar10Reader.TestFile).Select(name => new DatasetFile(name))],
+            [])
+        {
+            Read = Cifar10Reader.Load,
+        },
+        .. LogicGates.Names.Select(name => new DatasetEntry(
+            name, $"The truth table of {name["gate-".Length..].ToUpperInvariant()}: four samples of two inputs, training and test set alike", [], [])
+        {
+            Make = (_, _) => LogicGates.Create(name),
+        }),
+    ];
 
     /// <summary>The entry of this name; case counts.</summary>
     /// <exception cref="InvalidInputException">No dataset has this name.</exception>
     public static DatasetEntry Find(string name) =>
         All.FirstOrDefault(entry => entry.Name == name)
         ?? throw new InvalidInputException(
-            $"There is no dataset '{name}'. Use --dataset with one of: {string.Join(", ", All.Select(entry => entry.Name))}.");
+            $"There is no dataset '{name}'. Use --dataset with one of: {string.Join(", ", All.Select(entry => entry.Name))}; or with {DatasetPath.Forms}.");
+
+    private static DatasetEntry Emnist(string split, string description, IdxLayout layout) => Idx(
+        $"emnist-{split}",
+        $"EMNIST: {description}, 28 x 28 (Cohen, Afshar, Tapson, van Schaik; public domain)",
+        [.. ((string[])["train-images-idx3", "train-labels-idx1", "test-images-idx3", "test-labels-idx1"]).Select(
+            part => new DatasetFile($"emnist-{split}-{part}-ubyte"))],
+        layout);
+
+    private static DatasetEntry Idx(string name, string description, IReadOnlyList<DatasetFile> files, IdxLayout layout) =>
+        new(name, description, files, []) { Read = directory => DatasetDirectory.LoadIdx(name, directory, files, layout) };
 }

@@ -37,6 +37,52 @@ public static class DatasetDirectory
         }
     }
 
+    /// <summary>Loads a set of IDX files: training images, training labels, test images, test labels.</summary>
+    /// <param name="name">The dataset's name.</param>
+    /// <param name="directory">The directory of the files.</param>
+    /// <param name="files">Their names, in that order.</param>
+    /// <param name="layout">How they differ from MNIST's.</param>
+    /// <exception cref="InvalidInputException">A file is missing or damaged, or they do not belong together.</exception>
+    public static Dataset LoadIdx(string name, string directory, IReadOnlyList<DatasetFile> files, IdxLayout layout)
+    {
+        var paths = FindAll(name, directory, files);
+        var (trainLabels, testLabels) = (ReadLabels(paths[1]), ReadLabels(paths[3]));
+        var classCount = layout.ClassCount ?? Math.Max(2, 1 + Math.Max(trainLabels.Data.Max(), testLabels.Data.Max()));
+        var (train, test) = (LoadPart(paths[0], trainLabels), LoadPart(paths[2], testLabels));
+        if ((train.Height, train.Width) != (test.Height, test.Width))
+        {
+            throw new InvalidInputException(
+                $"'{paths[0]}' holds images of {train.Height} x {train.Width}, but '{paths[2]}' of {test.Height} x {test.Width}: they do not belong together.");
+        }
+
+        return new Dataset(name, train, test);
+
+        IdxFile ReadLabels(string path) => IdxReader.FromFirstLabel(IdxReader.ReadFile(path, IdxReader.LabelsMagic), layout.FirstLabel);
+
+        LabeledImages LoadPart(string path, IdxFile labels)
+        {
+            var images = IdxReader.ReadFile(path, IdxReader.ImagesMagic);
+            return IdxReader.Combine(layout.IsTransposed ? IdxReader.Transpose(images) : images, labels, classCount);
+        }
+    }
+
+    /// <summary>Where the files of a dataset lie.</summary>
+    /// <param name="name">The dataset's name.</param>
+    /// <param name="directory">Where to look.</param>
+    /// <param name="files">What for.</param>
+    /// <exception cref="InvalidInputException">Some are not there; the message says which and where.</exception>
+    public static IReadOnlyList<string> FindAll(string name, string directory, IReadOnlyList<DatasetFile> files)
+    {
+        string[] paths = [.. files.Select(file => Candidates(directory, file).FirstOrDefault(File.Exists) ?? "")];
+        var missing = files.Where((_, i) => paths[i].Length == 0).Select(file => file.Name).ToArray();
+        return missing.Length == 0
+            ? paths
+            : throw new InvalidInputException(
+                $"Dataset '{name}' is not complete in '{directory}': there is no {string.Join(", ", missing)} (plain or gzipped with .gz). "
+                + $"It needs {string.Join(", ", files.Select(file => file.Name))}; nobody downloads them for you: put them there, "
+                + "or name another place (--data DIR, DISTTRAIN_DATA, or the path in the dataset's name).");
+    }
+
     /// <summary>Whether every file of a dataset lies in a directory, packed or not; says nothing about their content.</summary>
     public static bool IsComplete(string directory, DatasetEntry entry) =>
         entry.Files.All(file => Candidates(directory, file).Any(File.Exists));

@@ -28,7 +28,7 @@ public static class IdxReader
     private const int ReadBytes = 1 << 18;
 
     private const string Cure =
-        "Fetch the file again ('disttrain data fetch'), or name a directory that holds the right one with --data DIR.";
+        "Get the file again (MNIST's with 'disttrain data fetch'), or name a directory that holds the right one with --data DIR.";
 
     /// <summary>Reads a file of images and the file of their labels.</summary>
     /// <param name="imagesPath">The images' file.</param>
@@ -56,6 +56,40 @@ public static class IdxReader
                 $"label {outside} (byte {HeaderBytes(LabelsMagic) + outside}) is {labels.Data[outside]}, not below {classCount} classes"));
         }
         return new LabeledImages(images.Data, labels.Data, images.Dimensions[1], images.Dimensions[2], channels: 1, classCount);
+    }
+
+    /// <summary>Labels that are counted from 0.</summary>
+    /// <param name="labels">The file.</param>
+    /// <param name="firstLabel">The label of the first class there.</param>
+    /// <exception cref="InvalidInputException">A label is below it.</exception>
+    public static IdxFile FromFirstLabel(IdxFile labels, int firstLabel)
+    {
+        if (firstLabel == 0)
+            return labels;
+        var below = labels.Data.AsSpan().IndexOfAnyInRange((byte)0, (byte)(firstLabel - 1));
+        if (below >= 0)
+        {
+            throw Damaged(labels.Name, FormattableString.Invariant(
+                $"label {below} (byte {HeaderBytes(LabelsMagic) + below}) is {labels.Data[below]}, but the first class is {firstLabel}"));
+        }
+        return labels with { Data = [.. labels.Data.Select(label => (byte)(label - firstLabel))] };
+    }
+
+    /// <summary>Images whose rows and columns are exchanged: (N, height, width) becomes (N, width, height).</summary>
+    public static IdxFile Transpose(IdxFile images)
+    {
+        var (count, height, width) = (images.Dimensions[0], images.Dimensions[1], images.Dimensions[2]);
+        var turned = new byte[images.Data.Length];
+        for (var image = 0; image < count; image++)
+        {
+            var from = images.Data.AsSpan(image * height * width, height * width);
+            var to = turned.AsSpan(image * height * width, height * width);
+            for (var y = 0; y < height; y++)
+            {
+                for (var x = 0; x < width; x++) to[(x * height) + y] = from[(y * width) + x];
+            }
+        }
+        return images with { Dimensions = [count, width, height], Data = turned };
     }
 
     /// <summary>Reads one file.</summary>

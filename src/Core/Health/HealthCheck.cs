@@ -10,8 +10,6 @@ public static class HealthCheck
     /// <summary>Training images looked at, spread evenly over the set; fewer if there are fewer.</summary>
     public const int SampleCount = 1000;
 
-    private const int SamplesPerShard = 500;
-
     /// <summary>Looks at a run.</summary>
     /// <param name="run">The run.</param>
     /// <param name="initial">Its parameters at step 0.</param>
@@ -47,17 +45,18 @@ public static class HealthCheck
             return images;
         }
 
-        var (pixels, labels) = (new byte[count * images.ImageSize], new byte[count]);
+        var size = images.ImageSize * images.ElementBytes;
+        var (elements, labels) = (new byte[count * size], new byte[count]);
         for (var i = 0; i < count; i++)
         {
             var index = (int)((long)i * images.Count / count);
-            images.Image(index).CopyTo(pixels.AsSpan(i * images.ImageSize));
+            images.Elements.AsSpan(checked(index * size), size).CopyTo(elements.AsSpan(i * size));
             labels[i] = images.Labels[index];
         }
 
-        return new LabeledImages(pixels, labels, images.Height, images.Width, images.Channels, images.ClassCount);
+        return new LabeledImages(elements, images.ElementKind, labels, images.Height, images.Width, images.Channels, images.ClassCount);
     }
 
     private static double Loss(Models.ModelSpec model, ParameterSet parameters, LabeledImages images) =>
-        Evaluator.Run(model, parameters, images, ((images.Count - 1) / SamplesPerShard) + 1).Loss;
+        Evaluator.Run(model, parameters, images, RunSpec.EvaluationShardCountOf(images.Count)).Loss;
 }

@@ -65,24 +65,21 @@ public static class HealthRules
     }
 
     /// <summary>Single elements may well stay: a pixel that is 0 in every image moves none of its weights. A whole unit or tensor should not.</summary>
-    private static IEnumerable<HealthFinding> NeverMoved(HealthEvidence evidence)
+    private static IEnumerable<HealthFinding> NeverMoved(HealthEvidence evidence) => evidence.StepsDone == 0
+        ? []
+        : evidence.Current.Layout.ParameterSlots.Select(slot => NeverMoved(evidence, slot)).OfType<HealthFinding>();
+
+    private static HealthFinding? NeverMoved(HealthEvidence evidence, TensorSlot slot)
     {
-        foreach (var slot in evidence.StepsDone > 0 ? evidence.Current.Layout.ParameterSlots : [])
-        {
-            var (before, now) = (Bits(evidence.Initial, slot), Bits(evidence.Current, slot));
-            if (before.SequenceEqual(now))
-            {
-                yield return new HealthFinding(
-                    HealthProblem.NeverMoved, slot.Name, Invariant($"none of its {slot.Length:N0} elements has moved in {evidence.StepsDone:N0} steps"));
-            }
-            else if (slot.Shape.Rank >= 2 && UnmovedUnits(before, now, slot) is { Count: > 0 } units)
-            {
-                yield return new HealthFinding(
-                    HealthProblem.NeverMoved,
-                    slot.Name,
-                    Invariant($"{units.Count:N0} of its {slot.Shape[0]:N0} output units have not moved in {evidence.StepsDone:N0} steps{Named(units)}"));
-            }
-        }
+        var before = Bits(evidence.Initial, slot);
+        var now = Bits(evidence.Current, slot);
+        var units = slot.Shape.Rank >= 2 ? UnmovedUnits(before, now, slot) : [];
+        var what = before.SequenceEqual(now)
+            ? Invariant($"none of its {slot.Length:N0} elements has moved in {evidence.StepsDone:N0} steps")
+            : units.Count > 0
+                ? Invariant($"{units.Count:N0} of its {slot.Shape[0]:N0} output units have not moved in {evidence.StepsDone:N0} steps{Named(units)}")
+                : null;
+        return what is null ? null : new HealthFinding(HealthProblem.NeverMoved, slot.Name, what);
     }
 
     private static List<int> UnmovedUnits(ReadOnlySpan<int> before, ReadOnlySpan<int> now, TensorSlot slot)

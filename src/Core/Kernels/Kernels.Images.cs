@@ -37,7 +37,7 @@ public abstract unsafe partial class Kernels<T>
 
     /// <summary>
     /// ∂x[n, c, y, x] = Σ weight[f, c, ky, kx] · ∂y[n, f, (y + p − ky) / s, (x + p − kx) / s]: one chain of fused multiply-adds over (f, ky, kx)
-    /// ascending from zero. Windows that do not exist, between strides too, are zeros that take part.
+    /// ascending from zero, of those for which the divisions leave no rest. Windows outside of the output are zeros that take part.
     /// </summary>
     /// <param name="outputGradient">(rows, filters·oH·oW)</param>
     /// <param name="weight">(filters, C, kH, kW)</param>

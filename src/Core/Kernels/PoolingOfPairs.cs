@@ -11,7 +11,8 @@ namespace DistTrain.Core.Kernels;
 /// </summary>
 internal static unsafe class PoolingOfPairs
 {
-    private const int Lanes = 4;
+    /// <summary>Pairs at once.</summary>
+    public const int Lanes = 4;
 
     /// <summary>Whether windows are of this kind.</summary>
     public static bool Fits(ImageWindows w) => w is { KernelHeight: 2, KernelWidth: 2, Stride: 2, Padding: 0 };
@@ -152,7 +153,7 @@ internal static unsafe class PoolingOfPairs
 
     /// <summary>Eight neighbours as (0, 2, 4, 6) and (1, 3, 5, 7).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector128<float> Even, Vector128<float> Odd) LoadPairs(float* source)
+    public static (Vector128<float> Even, Vector128<float> Odd) LoadPairs(float* source)
     {
         var (x, y) = (Vector128.Load(source), Vector128.Load(source + Lanes));
         if (Sse.IsSupported)

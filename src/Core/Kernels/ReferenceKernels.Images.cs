@@ -60,19 +60,18 @@ public sealed unsafe partial class ReferenceKernels<T>
     public override void ConvolutionInputGradient(Matrix<T> outputGradient, T* weight, ConvolutionWorkspace<T> workspace, Matrix<T> inputGradient)
     {
         var w = workspace.Windows;
-        var taps = new T[workspace.Filters * w.WindowSize];
+        var taps = new List<(int Weight, T Gradient)>();
         for (var n = 0; n < inputGradient.Rows; n++)
         {
             for (var pixel = 0; pixel < w.InputPixels; pixel++)
             {
-                OutputTaps(outputGradient.Row(n), w, pixel, taps);
+                OutputTaps(outputGradient.Row(n), workspace, pixel, taps);
                 for (var c = 0; c < w.Channels; c++)
                 {
                     var sum = T.Zero;
-                    for (var k = 0; k < taps.Length; k++)
+                    foreach (var (at, gradient) in taps)
                     {
-                        var (f, tap) = Math.DivRem(k, w.WindowSize);
-                        sum = T.FusedMultiplyAdd(weight[(((f * w.Channels) + c) * w.WindowSize) + tap], taps[k], sum);
+                        sum = T.FusedMultiplyAdd(weight[at + (c * w.WindowSize)], gradient, sum);
                     }
 
                     inputGradient.Row(n)[(c * w.InputPixels) + pixel] = sum;
@@ -152,16 +151,26 @@ public sealed unsafe partial class ReferenceKernels<T>
         }
     }
 
-    /// <summary>The output elements (filter, ky, kx) that see an input pixel by that tap; zero where there is none.</summary>
-    private static void OutputTaps(ReadOnlySpan<T> output, ImageWindows w, int pixel, Span<T> taps)
+    /// <summary>
+    /// The taps (filter, ky, kx) by which windows, or such as would be outside of the output, see an input pixel: where its weight for channel 0 is,
+    /// and the output element, zero outside.
+    /// </summary>
+    private static void OutputTaps(ReadOnlySpan<T> output, ConvolutionWorkspace<T> workspace, int pixel, List<(int Weight, T Gradient)> taps)
     {
-        for (var k = 0; k < taps.Length; k++)
+        var w = workspace.Windows;
+        taps.Clear();
+        for (var k = 0; k < workspace.Filters * w.WindowSize; k++)
         {
             var (f, tap) = Math.DivRem(k, w.WindowSize);
             var (y, yRest) = Math.DivRem((pixel / w.Width) + w.Padding - (tap / w.KernelWidth), w.Stride);
             var (x, xRest) = Math.DivRem((pixel % w.Width) + w.Padding - (tap % w.KernelWidth), w.Stride);
-            var exists = yRest == 0 && xRest == 0 && y >= 0 && y < w.OutputHeight && x >= 0 && x < w.OutputWidth;
-            taps[k] = exists ? output[(((f * w.OutputHeight) + y) * w.OutputWidth) + x] : T.Zero;
+            if (yRest == 0 && xRest == 0)
+            {
+                var isInside = y >= 0 && y < w.OutputHeight && x >= 0 && x < w.OutputWidth;
+                taps.Add((
+                    (f * workspace.Taps) + tap,
+                    isInside ? output[(((f * w.OutputHeight) + y) * w.OutputWidth) + x] : T.Zero));
+            }
         }
     }
 

@@ -36,4 +36,20 @@ internal static unsafe class RowCopy
             }
         }
     }
+
+    /// <summary><c>destination[i · step] = source[i]</c> for i below <paramref name="count"/>; the two do not overlap.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Copy(float* source, float* destination, int count, int step)
+    {
+        if (step == 1)
+        {
+            Copy(source, destination, count);
+            return;
+        }
+
+        for (var i = 0; i < count; i++)
+        {
+            destination[(nint)i * step] = source[i];
+        }
+    }
 }

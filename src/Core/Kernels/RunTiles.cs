@@ -33,24 +33,43 @@ internal unsafe ref struct RunTask
     public bool ContinuesChain;
 }
 
-/// <summary>A block of a weight gradient that stays in registers while the pixels run.</summary>
-internal interface IRunTile
+/// <summary>The tile of a size.</summary>
+internal static class RunTiles
 {
-    static abstract int Rows { get; }
-
-    static abstract int Columns { get; }
-
-    static abstract void Run(in RunTask task);
+    /// <param name="rows">8 or 4.</param>
+    /// <param name="vectors">1 to 3.</param>
+    /// <param name="task">What it computes.</param>
+    public static void Run<TLanes>(int rows, int vectors, in RunTask task)
+        where TLanes : unmanaged, ILanes<TLanes, float>
+    {
+        switch (rows, vectors)
+        {
+            case (8, 3):
+                RunTile8<TileRow3<TLanes>>.Run(task);
+                break;
+            case (8, 2):
+                RunTile8<TileRow2<TLanes>>.Run(task);
+                break;
+            case (8, _):
+                RunTile8<TileRow1<TLanes>>.Run(task);
+                break;
+            case (_, 3):
+                RunTile4<TileRow3<TLanes>>.Run(task);
+                break;
+            case (_, 2):
+                RunTile4<TileRow2<TLanes>>.Run(task);
+                break;
+            default:
+                RunTile4<TileRow1<TLanes>>.Run(task);
+                break;
+        }
+    }
 }
 
 /// <summary>4 rows.</summary>
-internal readonly unsafe struct RunTile4<TRow> : IRunTile
+internal static unsafe class RunTile4<TRow>
     where TRow : unmanaged, ITileRow<TRow>
 {
-    public static int Rows => 4;
-
-    public static int Columns => TRow.Columns;
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(in RunTask task)
     {
@@ -94,13 +113,9 @@ internal readonly unsafe struct RunTile4<TRow> : IRunTile
 }
 
 /// <summary>8 rows.</summary>
-internal readonly unsafe struct RunTile8<TRow> : IRunTile
+internal static unsafe class RunTile8<TRow>
     where TRow : unmanaged, ITileRow<TRow>
 {
-    public static int Rows => 8;
-
-    public static int Columns => TRow.Columns;
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(in RunTask task)
     {

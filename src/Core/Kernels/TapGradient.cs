@@ -10,14 +10,10 @@ namespace DistTrain.Core.Kernels;
 internal sealed unsafe class TapGradient<TLanes> : IDisposable
     where TLanes : unmanaged, ILanes<TLanes, float>
 {
-    private const int PanelVectors = 3;
-
     /// <summary>Samples per block: as many as fit into this much of the second-level cache.</summary>
     private const int BlockBytes = 256 * 1024;
 
     private const int MaximumBlock = 32;
-
-    private static readonly int TileRows = TLanes.Count >= 16 ? 8 : 4;
 
     private readonly TapImage _image;
     private readonly int _filters;
@@ -122,7 +118,7 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
             };
             for (var (v, vectors) = (0, 0); v < _filterVectors; v += vectors)
             {
-                vectors = NextVectors(_filterVectors - v);
+                vectors = TileShape.NextVectors(_filterVectors - v);
                 var width = vectors * TLanes.Count;
                 var gradient = outputGradient.Data + ((nint)first * outputGradient.Stride) + ((nint)v * TLanes.Count * _image.Pixels);
                 var valid = Math.Min(width, _filters - (v * TLanes.Count));
@@ -133,10 +129,11 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
                 }
 
                 task.C = sums + ((nint)v * TLanes.Count * _paddedTaps);
-                for (var tap = 0; tap < _image.Depth; tap += TileRows, task.C += TileRows * width)
+                for (var (tap, rows) = (0, 0); tap < _image.Depth; tap += rows, task.C += rows * width)
                 {
+                    rows = TileShape.NextRows<TLanes>(_image.Depth - tap);
                     task.Offsets = _image.Offsets + tap;
-                    RunTile(vectors, task);
+                    RunTiles.Run<TLanes>(rows, vectors, task);
                 }
             }
         }
@@ -147,39 +144,11 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
     {
         for (var (v, vectors) = (0, 0); v < _filterVectors; v += vectors)
         {
-            vectors = NextVectors(_filterVectors - v);
+            vectors = TileShape.NextVectors(_filterVectors - v);
             var width = vectors * TLanes.Count;
             var filter = v * TLanes.Count;
             Panels.TransposeInto(
                 sums + ((nint)filter * _paddedTaps), width, weightGradient + ((nint)filter * _image.Depth), _image.Depth, _image.Depth, Math.Min(width, _filters - filter));
-        }
-    }
-
-    /// <summary>Two twos rather than a three and a one.</summary>
-    private static int NextVectors(int remaining) => remaining is 2 or 4 ? 2 : Math.Min(PanelVectors, remaining);
-
-    private static void RunTile(int vectors, in RunTask task)
-    {
-        switch (vectors, TLanes.Count >= 16)
-        {
-            case (3, true):
-                RunTile8<TileRow3<TLanes>>.Run(task);
-                break;
-            case (2, true):
-                RunTile8<TileRow2<TLanes>>.Run(task);
-                break;
-            case (_, true):
-                RunTile8<TileRow1<TLanes>>.Run(task);
-                break;
-            case (3, false):
-                RunTile4<TileRow3<TLanes>>.Run(task);
-                break;
-            case (2, false):
-                RunTile4<TileRow2<TLanes>>.Run(task);
-                break;
-            default:
-                RunTile4<TileRow1<TLanes>>.Run(task);
-                break;
         }
     }
 }

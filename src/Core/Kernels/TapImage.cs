@@ -1,10 +1,11 @@
+using System.Runtime.Intrinsics;
 using DistTrain.Core.Tensors;
 
 namespace DistTrain.Core.Kernels;
 
 /// <summary>
-/// How a sample's image is laid out in scratch memory so that every tap of a convolution, for every output pixel, is a plain offset: with its
-/// padding, strides taken apart (or, in the input gradient, filled with zeros), runs of output pixels are runs of memory. Tap k of pixel
+/// How a sample's image is laid out in scratch memory so that every tap of a convolution, for every output pixel, is a plain offset: with its padding
+/// and strides taken apart, runs of output pixels are runs of memory. Tap k of pixel
 /// (run, x) is at <c>Offsets[k] + run · RunPitch + x</c>.
 /// </summary>
 /// <remarks>
@@ -25,6 +26,7 @@ internal sealed unsafe class TapImage : IDisposable
     private readonly int[] _columns;
     private readonly int _channelLength;
     private readonly bool _hasWholeRows;
+    private readonly bool _hasPairs;
     private readonly bool _isPlain;
 
     /// <param name="channels">Of the source.</param>
@@ -40,6 +42,7 @@ internal sealed unsafe class TapImage : IDisposable
         _offsets.Span.Fill(offsets[^1]);
         offsets.CopyTo(_offsets.Span);
         _hasWholeRows = columns[0] >= 0 && Enumerable.Range(0, columns.Length).All(x => columns[x] == columns[0] + x);
+        _hasPairs = columns.Length > 1 && columns.Take(2).All(x => x >= 0) && Enumerable.Range(2, columns.Length - 2).All(x => columns[x] == columns[x - 2] + 1);
         _isPlain = _hasWholeRows && columns[0] == 0 && channelLength == rows.Length * columns.Length
             && Enumerable.Range(0, rows.Length).All(y => rows[y] == y * columns.Length);
     }
@@ -58,6 +61,9 @@ internal sealed unsafe class TapImage : IDisposable
 
     /// <summary>From one row's first pixel to the next one's, here.</summary>
     public required int RunPitch { get; init; }
+
+    /// <summary>Where output pixels go.</summary>
+    public required PixelGrid Grid { get; init; }
 
     /// <summary>Output pixels, with those between the runs that nobody wants.</summary>
     public int WideColumns => ((RunCount - 1) * RunPitch) + RunLength;
@@ -87,30 +93,35 @@ internal sealed unsafe class TapImage : IDisposable
             RunCount = w.OutputHeight,
             RunLength = w.OutputWidth,
             RunPitch = pitch,
+            Grid = new PixelGrid(0, w.OutputWidth, 1, w.OutputPixels),
         };
     }
 
-    /// <summary>The output gradient as the input gradient sees it, zeros between its elements if the stride is above 1: taps are (filter, ky, kx).</summary>
-    public static TapImage OfOutputGradient(ImageWindows w, int filters)
+    /// <summary>
+    /// The output gradient as input pixels of one phase see it: those (y, x) that are (phaseY, phaseX) modulo the stride, padding added, and only
+    /// the taps (filter, ky, kx) that are so too.
+    /// </summary>
+    public static TapImage OfOutputGradient(ImageWindows w, int filters, int phaseY, int phaseX)
     {
-        var (height, width) = (w.Height + w.KernelHeight - 1, w.Width + w.KernelWidth - 1);
-        var rows = Places(w.OutputHeight, w.KernelHeight, height);
-        var columns = Places(w.OutputWidth, w.KernelWidth, width);
+        var vertical = GradientAxis.Of(w.Height, w.OutputHeight, w.KernelHeight, w.Stride, w.Padding, phaseY);
+        var horizontal = GradientAxis.Of(w.Width, w.OutputWidth, w.KernelWidth, w.Stride, w.Padding, phaseX);
+        var columns = horizontal.Places;
+        var width = horizontal.Length;
         var first = columns.Where(x => x >= 0).DefaultIfEmpty(width).Min();
-        var pitch = Math.Max(w.Width, Math.Max(width - first, columns.Max() + 1));
-        var channelLength = (height * pitch) + (width - pitch);
-        var offsets = Taps(filters, w).Select(tap =>
-            ((nint)tap.Channel * channelLength) + ((w.KernelHeight - 1 - tap.Ky) * pitch) + w.KernelWidth - 1 - tap.Kx);
-        return new TapImage(filters, [.. rows.Select(y => y < 0 ? -1 : y * pitch)], columns, channelLength, [.. offsets])
+        var pitch = Math.Max(horizontal.Count, Math.Max(width - first, columns.Max() + 1));
+        var channelLength = (vertical.Length * pitch) + Math.Max(0, width - pitch);
+        var offsets =
+            from filter in Enumerable.Range(0, filters)
+            from ky in Enumerable.Range(0, vertical.Taps)
+            from kx in Enumerable.Range(0, horizontal.Taps)
+            select ((nint)filter * channelLength) + ((vertical.Taps - 1 - ky) * pitch) + horizontal.Taps - 1 - kx;
+        return new TapImage(filters, [.. vertical.Places.Select(y => y < 0 ? -1 : y * pitch)], columns, channelLength, [.. offsets])
         {
-            RunCount = w.Height,
-            RunLength = w.Width,
+            RunCount = vertical.Count,
+            RunLength = horizontal.Count,
             RunPitch = pitch,
+            Grid = new PixelGrid((vertical.First * w.Width) + horizontal.First, w.Stride * w.Width, w.Stride, w.InputPixels),
         };
-
-        // Element o reaches the input from o·s − p on, the last tap first.
-        int[] Places(int count, int kernel, int length) =>
-            [.. Enumerable.Range(0, count).Select(o => (o * w.Stride) - w.Padding + kernel - 1).Select(place => place < 0 || place >= length ? -1 : place)];
     }
 
     /// <summary>Lays a sample out in <paramref name="image"/>, which holds zeros or another sample of this layout.</summary>
@@ -136,16 +147,10 @@ internal sealed unsafe class TapImage : IDisposable
                 if (_hasWholeRows)
                 {
                     RowCopy.Copy(source, image + _rows[y] + _columns[0], width);
-                    continue;
                 }
-
-                var row = image + _rows[y];
-                for (var x = 0; x < width; x++)
+                else
                 {
-                    if (_columns[x] >= 0)
-                    {
-                        row[_columns[x]] = source[x];
-                    }
+                    Scatter(source, image + _rows[y]);
                 }
             }
         }
@@ -154,9 +159,58 @@ internal sealed unsafe class TapImage : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _offsets.Dispose();
 
+    /// <summary>A row whose neighbours go to different places: one by one, but with a stride of 2 in pairs.</summary>
+    private void Scatter(float* source, float* row)
+    {
+        var x = 0;
+        for (; _hasPairs && x <= _columns.Length - (2 * PoolingOfPairs.Lanes); x += 2 * PoolingOfPairs.Lanes)
+        {
+            var (even, odd) = PoolingOfPairs.LoadPairs(source + x);
+            even.Store(row + _columns[x]);
+            odd.Store(row + _columns[x + 1]);
+        }
+
+        for (; x < _columns.Length; x++)
+        {
+            if (_columns[x] >= 0)
+            {
+                row[_columns[x]] = source[x];
+            }
+        }
+    }
+
     private static IEnumerable<(int Channel, int Ky, int Kx)> Taps(int channels, ImageWindows w) =>
         from channel in Enumerable.Range(0, channels)
         from ky in Enumerable.Range(0, w.KernelHeight)
         from kx in Enumerable.Range(0, w.KernelWidth)
         select (channel, ky, kx);
+}
+
+/// <summary>Pixel (run, x) of channel c is element <c>c · Plane + First + run · RowStep + x · Step</c> of a result's row.</summary>
+internal readonly record struct PixelGrid(int First, int RowStep, int Step, int Plane)
+{
+    /// <summary>Where a run's first pixel goes in channel 0.</summary>
+    public int Of(int run, int x) => First + (run * RowStep) + (x * Step);
+}
+
+/// <summary>One axis of an input gradient, for the input coordinates of one phase.</summary>
+/// <param name="First">The first input coordinate of this phase.</param>
+/// <param name="Count">How many there are; may be 0.</param>
+/// <param name="Taps">How many taps they have; may be 0.</param>
+/// <param name="Length">Places for output elements that they see, count + taps − 1.</param>
+/// <param name="Places">Each output element's place, −1 for one that none of them sees.</param>
+internal sealed record GradientAxis(int First, int Count, int Taps, int Length, int[] Places)
+{
+    /// <summary>Input coordinate i sees output element o by tap k if i + padding − k = o · stride.</summary>
+    public static GradientAxis Of(int inputs, int outputs, int kernel, int stride, int padding, int phase)
+    {
+        var first = (phase - padding + (stride * padding)) % stride;
+        var count = first < inputs ? (inputs - 1 - first) / stride + 1 : 0;
+        var taps = phase < kernel ? (kernel - 1 - phase) / stride + 1 : 0;
+        var length = count + taps - 1;
+        // The last tap of the first coordinate sees place 0.
+        var seenFirst = ((first + padding - phase) / stride) - (taps - 1);
+        var places = Enumerable.Range(-seenFirst, outputs).Select(place => place < 0 || place >= length ? -1 : place);
+        return new GradientAxis(first, count, taps, length, [.. places]);
+    }
 }

@@ -10,9 +10,6 @@ namespace DistTrain.Core.Kernels;
 internal sealed unsafe class TapProduct<TLanes> : IDisposable
     where TLanes : unmanaged, ILanes<TLanes, float>
 {
-    /// <summary>Vectors of the widest tile.</summary>
-    private const int PanelVectors = 3;
-
     /// <summary>k per packed panel: it then stays in the second-level cache.</summary>
     private const int DepthBlock = 1024;
 
@@ -24,8 +21,7 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
     /// <summary>What packing a vector per k costs, in multiply-adds of a vector; measured by bench/Kernels.</summary>
     private const int PackCost = 4;
 
-    private static readonly int TileRows = TLanes.Count >= 16 ? 8 : 4;
-    private static readonly int PanelColumns = PanelVectors * TLanes.Count;
+    private static readonly int PanelColumns = TileShape.MaximumVectors * TLanes.Count;
 
     /// <summary>A panel's rows are one vector apart: what is copied beyond the last piece goes there.</summary>
     private static readonly int PanelPitch = PanelColumns + TLanes.Count;
@@ -42,18 +38,18 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
     private readonly int[] _panelStarts;
 
     /// <summary>A run of output pixels, or the part of it that lies in one panel.</summary>
-    private readonly record struct Piece(int Sample, int Source, int Column, int Length, int Pixel);
+    private readonly record struct Piece(int Sample, int Source, int Column, int Length, int Place);
 
     public TapProduct(TapImage image, int rows)
     {
         (_image, _rows) = (image, rows);
-        var paddedRows = (rows + TileRows - 1) / TileRows * TileRows;
+        var paddedRows = TileShape.PaddedRows<TLanes>(rows);
         var wideVectors = Panels.VectorCount<TLanes>(image.WideColumns);
         var packCost = PackCost * Math.Max(1, (float)TLanes.Count / image.RunLength);
         _isDirect = (float)wideVectors * TLanes.Count * paddedRows <= image.Pixels * (paddedRows + packCost);
         _block = _isDirect ? 1 : Math.Clamp(BlockBytes / (image.Length * sizeof(float)), 1, MaximumBlock);
         _images = new AlignedBuffer<float>(checked(_block * image.Length));
-        _scratch = new AlignedBuffer<float>(checked(_isDirect ? TileRows * wideVectors * TLanes.Count : paddedRows * PanelColumns));
+        _scratch = new AlignedBuffer<float>(checked(_isDirect ? TileShape.MaximumRows * wideVectors * TLanes.Count : paddedRows * PanelColumns));
         _panel = new AlignedBuffer<float>(_isDirect ? 0 : Math.Min(DepthBlock, image.Depth) * PanelPitch);
         _panelOffsets = new AlignedBuffer<nint>(_isDirect ? 0 : Math.Min(DepthBlock, image.Depth));
         for (var k = 0; k < _panelOffsets.Length; k++)
@@ -67,7 +63,7 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
     /// <param name="source">(samples, image)</param>
     /// <param name="weight">(rows, K), without gaps.</param>
     /// <param name="bias">(rows,), or null.</param>
-    /// <param name="result">(samples, rows · pixels)</param>
+    /// <param name="result">(samples, rows · plane); the image's grid of it is written.</param>
     public void Run(Matrix<float> source, float* weight, float* bias, Matrix<float> result)
     {
         for (var first = 0; first < result.Rows; first += _block)
@@ -104,25 +100,25 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
         var vectors = Panels.VectorCount<TLanes>(_image.WideColumns);
         var pitch = vectors * TLanes.Count;
         var task = new TapTask { ARowStride = _image.Depth, Offsets = _image.Offsets, Depth = _image.Depth, CRowStride = pitch };
-        for (var row = 0; row < _rows; row += TileRows)
+        for (var (row, rows) = (0, 0); row < _rows; row += rows)
         {
-            SetRows(ref task, row, weight, bias);
+            rows = TileShape.NextRows<TLanes>(_rows - row);
+            SetRows(ref task, row, rows, weight, bias);
             for (var (v, width) = (0, 0); v < vectors; v += width)
             {
-                // Two twos rather than a three and a one.
-                width = vectors - v is 2 or 4 ? 2 : Math.Min(PanelVectors, vectors - v);
+                width = TileShape.NextVectors(vectors - v);
                 task.B = _images.Pointer + (v * TLanes.Count);
                 task.C = _scratch.Pointer + (v * TLanes.Count);
-                RunTile(width, task);
+                TapTiles.Run<TLanes>(rows, width, task);
             }
 
             for (var r = 0; r < task.ValidRows; r++)
             {
                 var from = _scratch.Pointer + ((nint)r * pitch);
-                var to = output + ((nint)(row + r) * _image.Pixels);
-                for (var run = 0; run < _image.RunCount; run++, from += _image.RunPitch, to += _image.RunLength)
+                var to = output + ((nint)(row + r) * _image.Grid.Plane) + _image.Grid.First;
+                for (var run = 0; run < _image.RunCount; run++, from += _image.RunPitch, to += _image.Grid.RowStep)
                 {
-                    RowCopy.Copy(from, to, _image.RunLength);
+                    RowCopy.Copy(from, to, _image.RunLength, _image.Grid.Step);
                 }
             }
         }
@@ -146,21 +142,22 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
                 task.Depth = Math.Min(DepthBlock, _image.Depth - k);
                 task.ContinuesChain = k > 0;
                 Pack(pieces, k, task.Depth);
-                for (var row = 0; row < _rows; row += TileRows)
+                for (var (row, rows) = (0, 0); row < _rows; row += rows)
                 {
-                    SetRows(ref task, row, weight + k, k + DepthBlock >= _image.Depth ? bias : null);
+                    rows = TileShape.NextRows<TLanes>(_rows - row);
+                    SetRows(ref task, row, rows, weight + k, k + DepthBlock >= _image.Depth ? bias : null);
                     task.C = _scratch.Pointer + ((nint)row * PanelColumns);
-                    RunTile(vectors, task);
+                    TapTiles.Run<TLanes>(rows, vectors, task);
                 }
             }
 
             for (var row = 0; row < _rows; row++)
             {
                 var from = _scratch.Pointer + ((nint)row * PanelColumns);
-                var to = output + ((nint)row * _image.Pixels);
+                var to = output + ((nint)row * _image.Grid.Plane);
                 foreach (var piece in pieces)
                 {
-                    RowCopy.Copy(from + piece.Column, to + ((nint)piece.Sample * outputStride) + piece.Pixel, piece.Length);
+                    RowCopy.Copy(from + piece.Column, to + ((nint)piece.Sample * outputStride) + piece.Place, piece.Length, _image.Grid.Step);
                 }
             }
         }
@@ -187,36 +184,11 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
         }
     }
 
-    private void SetRows(ref TapTask task, int row, float* weight, float* bias)
+    private void SetRows(ref TapTask task, int row, int rows, float* weight, float* bias)
     {
         task.A = weight + ((nint)row * _image.Depth);
-        task.ValidRows = Math.Min(TileRows, _rows - row);
+        task.ValidRows = Math.Min(rows, _rows - row);
         task.Bias = bias is null ? null : bias + row;
-    }
-
-    private static void RunTile(int vectors, in TapTask task)
-    {
-        switch (vectors, TLanes.Count >= 16)
-        {
-            case (3, true):
-                TapTile8<TileRow3<TLanes>>.Run(task);
-                break;
-            case (2, true):
-                TapTile8<TileRow2<TLanes>>.Run(task);
-                break;
-            case (_, true):
-                TapTile8<TileRow1<TLanes>>.Run(task);
-                break;
-            case (3, false):
-                TapTile4<TileRow3<TLanes>>.Run(task);
-                break;
-            case (2, false):
-                TapTile4<TileRow2<TLanes>>.Run(task);
-                break;
-            default:
-                TapTile4<TileRow1<TLanes>>.Run(task);
-                break;
-        }
     }
 
     /// <summary>Cuts the pixels of <paramref name="samples"/> samples, one after the other, into panels; panel i has the pieces from <c>Starts[i]</c> on.</summary>
@@ -230,7 +202,7 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
             var (run, x) = Math.DivRem(pixel, image.RunLength);
             var place = column % PanelColumns;
             var length = Math.Min(image.RunLength - x, PanelColumns - place);
-            pieces.Add(new Piece(sample, (sample * image.Length) + (run * image.RunPitch) + x, place, length, pixel));
+            pieces.Add(new Piece(sample, (sample * image.Length) + (run * image.RunPitch) + x, place, length, image.Grid.Of(run, x)));
             column += length;
             if (column % PanelColumns == 0 || column == samples * image.Pixels)
             {

@@ -39,24 +39,43 @@ internal unsafe ref struct TapTask
     public float* Bias;
 }
 
-/// <summary>A block of a convolution's output that stays in registers while k runs.</summary>
-internal interface ITapTile
+/// <summary>The tile of a size.</summary>
+internal static class TapTiles
 {
-    static abstract int Rows { get; }
-
-    static abstract int Columns { get; }
-
-    static abstract void Run(in TapTask task);
+    /// <param name="rows">8 or 4.</param>
+    /// <param name="vectors">1 to 3.</param>
+    /// <param name="task">What it computes.</param>
+    public static void Run<TLanes>(int rows, int vectors, in TapTask task)
+        where TLanes : unmanaged, ILanes<TLanes, float>
+    {
+        switch (rows, vectors)
+        {
+            case (8, 3):
+                TapTile8<TileRow3<TLanes>>.Run(task);
+                break;
+            case (8, 2):
+                TapTile8<TileRow2<TLanes>>.Run(task);
+                break;
+            case (8, _):
+                TapTile8<TileRow1<TLanes>>.Run(task);
+                break;
+            case (_, 3):
+                TapTile4<TileRow3<TLanes>>.Run(task);
+                break;
+            case (_, 2):
+                TapTile4<TileRow2<TLanes>>.Run(task);
+                break;
+            default:
+                TapTile4<TileRow1<TLanes>>.Run(task);
+                break;
+        }
+    }
 }
 
 /// <summary>4 rows.</summary>
-internal readonly unsafe struct TapTile4<TRow> : ITapTile
+internal static unsafe class TapTile4<TRow>
     where TRow : unmanaged, ITileRow<TRow>
 {
-    public static int Rows => 4;
-
-    public static int Columns => TRow.Columns;
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(in TapTask task)
     {
@@ -105,13 +124,9 @@ internal readonly unsafe struct TapTile4<TRow> : ITapTile
 }
 
 /// <summary>8 rows.</summary>
-internal readonly unsafe struct TapTile8<TRow> : ITapTile
+internal static unsafe class TapTile8<TRow>
     where TRow : unmanaged, ITileRow<TRow>
 {
-    public static int Rows => 8;
-
-    public static int Columns => TRow.Columns;
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(in TapTask task)
     {

@@ -9,9 +9,7 @@ internal sealed unsafe class TapWorkspace<TLanes> : ConvolutionWorkspace<float>
     private readonly TapImage _input;
     private readonly TapProduct<TLanes> _forward;
     private TapGradient<TLanes>? _weightGradient;
-    private TapImage? _outputGradient;
-    private TapProduct<TLanes>? _inputGradient;
-    private AlignedBuffer<float>? _regrouped;
+    private List<InputGradientPhase<TLanes>>? _inputGradient;
 
     public TapWorkspace(ImageWindows windows, int filters)
         : base(windows, filters)
@@ -30,21 +28,20 @@ internal sealed unsafe class TapWorkspace<TLanes> : ConvolutionWorkspace<float>
 
     public void InputGradient(Matrix<float> outputGradient, float* weight, Matrix<float> inputGradient)
     {
-        _outputGradient ??= TapImage.OfOutputGradient(Windows, Filters);
-        _inputGradient ??= new TapProduct<TLanes>(_outputGradient, Windows.Channels);
-        _regrouped ??= new AlignedBuffer<float>(Filters * Taps);
-
-        // From (filters, channels, window) to (channels, filters, window): then a row is a chain's k ascending.
-        var to = _regrouped.Pointer;
-        for (var c = 0; c < Windows.Channels; c++)
+        _inputGradient ??= InputGradientPhase<TLanes>.All(Windows, Filters);
+        if (Windows.Stride > Math.Min(Windows.KernelHeight, Windows.KernelWidth))
         {
-            for (var f = 0; f < Filters; f++, to += Windows.WindowSize)
+            // Input elements that no window sees: the chain of no terms.
+            for (var row = 0; row < inputGradient.Rows; row++)
             {
-                RowCopy.Copy(weight + ((((nint)f * Windows.Channels) + c) * Windows.WindowSize), to, Windows.WindowSize);
+                inputGradient.Row(row).Clear();
             }
         }
 
-        _inputGradient.Run(outputGradient, _regrouped.Pointer, bias: null, inputGradient);
+        foreach (var phase in _inputGradient)
+        {
+            phase.Run(outputGradient, weight, inputGradient);
+        }
     }
 
     /// <inheritdoc/>
@@ -53,9 +50,7 @@ internal sealed unsafe class TapWorkspace<TLanes> : ConvolutionWorkspace<float>
         _forward.Dispose();
         _input.Dispose();
         _weightGradient?.Dispose();
-        _inputGradient?.Dispose();
-        _outputGradient?.Dispose();
-        _regrouped?.Dispose();
+        _inputGradient?.ForEach(phase => phase.Dispose());
         base.Dispose(disposing);
     }
 }

@@ -8,11 +8,13 @@ namespace DistTrain.Core.Models;
 /// <param name="Input">One sample's shape; the dataset's samples must have as many elements.</param>
 /// <param name="Layers">From input to output.</param>
 /// <param name="Loss">What training minimises; default softmax-cross-entropy.</param>
+/// <param name="Normalization">What is done to every sample before the first layer; null for nothing.</param>
 public sealed record ModelSpec(
     string Name,
     IReadOnlyList<int> Input,
     IReadOnlyList<LayerSpec> Layers,
-    LossSpec? Loss = null)
+    LossSpec? Loss = null,
+    NormalizationSpec? Normalization = null)
 {
     /// <summary>What training minimises.</summary>
     public LossSpec Loss { get; init; } = Loss ?? new SoftmaxCrossEntropySpec();
@@ -43,6 +45,7 @@ public sealed record ModelSpec(
         try
         {
             Loss.Validate();
+            Normalization?.Validate(Input);
             var chain = new LayerChain(Layers, new Shape([.. Input]));
             var parameters = chain.Parameters().Sum(parameter => (long)parameter.Shape.Size) + chain.Buffers().Sum(buffer => (long)buffer.Shape.Size);
             return parameters switch

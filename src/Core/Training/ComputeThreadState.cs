@@ -7,9 +7,15 @@ using DistTrain.Core.Tensors;
 namespace DistTrain.Core.Training;
 
 /// <summary>What one thread of a <see cref="ShardComputation"/> owns: a network, the rows it computes, and the part of the range it was given.</summary>
-internal sealed unsafe class ComputeThreadState(ModelSpec model, Kernels<float> kernels) : IDisposable
+/// <param name="model">The network.</param>
+/// <param name="kernels">What it computes with.</param>
+/// <param name="augmentation">How the images of a step are moved; null for not at all.</param>
+/// <param name="seed">Of the random numbers inside of a step.</param>
+internal sealed unsafe class ComputeThreadState(ModelSpec model, Kernels<float> kernels, AugmentationSpec? augmentation, ulong seed) : IDisposable
 {
     private readonly RowBuffer<float> _inputs = new(model.Shapes()[0].Size);
+    private readonly SampleLoader<float> _loader = new(model, kernels);
+    private readonly float[] _unmoved = augmentation is null ? [] : new float[model.Shapes()[0].Size];
     private byte[] _labels = [];
     private int _rows;
     private float* _parametersInUse;
@@ -48,27 +54,38 @@ internal sealed unsafe class ComputeThreadState(ModelSpec model, Kernels<float> 
         }
     }
 
-    public void Load(LabeledImages images, Kernels<float> kernels, ReadOnlySpan<int> samples)
+    /// <summary>Loads samples of a training step.</summary>
+    /// <param name="images">The training set.</param>
+    /// <param name="samples">Which of them, in the order of their positions in the batch.</param>
+    /// <param name="step">The step.</param>
+    /// <param name="firstPosition">The first one's position in the batch.</param>
+    public void LoadForTraining(LabeledImages images, ReadOnlySpan<int> samples, long step, int firstPosition)
     {
         Resize(samples.Length);
-        fixed (byte* pixels = images.Pixels)
+        for (var row = 0; row < samples.Length; row++)
         {
-            for (var row = 0; row < samples.Length; row++)
+            var pointer = Load(images, row, samples[row]);
+            if (augmentation is not null)
             {
-                LoadRow(images, kernels, pixels, row, samples[row]);
+                var values = new Span<float>(pointer, _unmoved.Length);
+                values.CopyTo(_unmoved);
+                Augmentation.Draw(augmentation, seed, step, firstPosition + row).Apply(_unmoved, values, images.Channels, images.Height, images.Width);
             }
+
+            _loader.Normalize(pointer, Input.Columns);
         }
     }
 
-    public void Load(LabeledImages images, Kernels<float> kernels, int first, int count)
+    /// <summary>Loads consecutive samples for an evaluation.</summary>
+    /// <param name="images">Where they lie.</param>
+    /// <param name="first">The first.</param>
+    /// <param name="count">How many.</param>
+    public void LoadForEvaluation(LabeledImages images, int first, int count)
     {
         Resize(count);
-        fixed (byte* pixels = images.Pixels)
+        for (var row = 0; row < count; row++)
         {
-            for (var row = 0; row < count; row++)
-            {
-                LoadRow(images, kernels, pixels, row, first + row);
-            }
+            _loader.Normalize(Load(images, row, first + row), Input.Columns);
         }
     }
 
@@ -88,11 +105,10 @@ internal sealed unsafe class ComputeThreadState(ModelSpec model, Kernels<float> 
         }
     }
 
-    private void LoadRow(LabeledImages images, Kernels<float> kernels, byte* pixels, int row, int sample)
+    private float* Load(LabeledImages images, int row, int sample)
     {
-        var size = Input.Columns;
-        // First the label: its array checks the sample's number, the pixels' pointer does not.
-        _labels[row] = images.Labels[sample];
-        kernels.BytesToUnit(pixels + ((nint)sample * size), Input.Data + ((nint)row * Input.Stride), size);
+        var pointer = Input.Data + ((nint)row * Input.Stride);
+        _labels[row] = _loader.Load(images, sample, pointer);
+        return pointer;
     }
 }

@@ -11,7 +11,7 @@ namespace DistTrain.Core.Training;
 /// <summary>
 /// Two ways to the gradient, compared (the book's section 5.7.3): backpropagation, and central differences
 /// <c>(L(w + h) − L(w − h)) / 2h</c>, both in <see cref="double"/> with the reference kernels. L is the sum of the losses of a small batch,
-/// at the model's initial parameters.
+/// at the model's initial parameters, those that start equal moved a little.
 /// </summary>
 public sealed unsafe class GradientCheck : IDisposable
 {
@@ -26,6 +26,9 @@ public sealed unsafe class GradientCheck : IDisposable
     /// each, so an element of 1e-6 is known to four digits only, whatever backpropagation says.
     /// </summary>
     public const double SmallestScale = 1e-4;
+
+    private const double Noise = 0.1;
+    private const int NoiseLayer = RandomStream.LayerLimit - 2;
 
     private readonly ReferenceKernels<double> _kernels = new();
     private readonly Network<double> _network;
@@ -54,7 +57,7 @@ public sealed unsafe class GradientCheck : IDisposable
         {
             throw new InvalidInputException(
                 $"Model {model.Name} takes samples of shape {shapes[0]} and gives {shapes[^1].Size} scores, "
-                + $"but the images have {images.ImageSize} elements and {images.ClassCount} classes.");
+                + $"but the images have ({images.Channels}, {images.Height}, {images.Width}) and {images.ClassCount} classes.");
         }
 
         var samples = Sampler.Permutation(seed, epoch: 0, images.Count).AsSpan(0, Math.Min(sampleCount ?? plan.SampleCount, images.Count));
@@ -65,14 +68,12 @@ public sealed unsafe class GradientCheck : IDisposable
         _inputs = new RowBuffer<double>(images.ImageSize);
         _input = _inputs.Rows(samples.Length);
         _labels = new byte[samples.Length];
-        fixed (byte* pixels = images.Pixels)
+        var loader = new SampleLoader<double>(model, _kernels);
+        for (var row = 0; row < samples.Length; row++)
         {
-            for (var row = 0; row < samples.Length; row++)
-            {
-                _labels[row] = images.Labels[samples[row]];
-                var image = pixels + ((nint)samples[row] * images.ImageSize);
-                _kernels.BytesToUnit(image, _input.Data + ((nint)row * _input.Stride), images.ImageSize);
-            }
+            var pointer = _input.Data + ((nint)row * _input.Stride);
+            _labels[row] = loader.Load(images, samples[row], pointer);
+            loader.Normalize(pointer, images.ImageSize);
         }
 
         _parameters = new AlignedBuffer<double>(Layout.Length);
@@ -83,6 +84,8 @@ public sealed unsafe class GradientCheck : IDisposable
                 _parameters.Span[i] = initial.Values[i];
             }
         }
+
+        MoveOffKinks(seed);
 
         _elements = plan.Choose(Layout, seed);
     }
@@ -176,6 +179,28 @@ public sealed unsafe class GradientCheck : IDisposable
         _network.Dispose();
         _inputs.Dispose();
         _parameters.Dispose();
+    }
+
+    /// <summary>
+    /// Biases start equal, at 0: the black pixels of an image then sit exactly on the kink of a ReLU. A little noise takes them off it.
+    /// </summary>
+    private void MoveOffKinks(ulong seed)
+    {
+        for (var i = 0; i < Layout.ParameterSlots.Count; i++)
+        {
+            var slot = Layout.ParameterSlots[i];
+            var values = _parameters.Span.Slice(slot.Offset, slot.Length);
+            if (values.ContainsAnyExcept(values[0]))
+            {
+                continue;
+            }
+
+            var random = new RandomStream(seed, RandomPurpose.GradientCheck, layer: NoiseLayer, stepOrEpoch: i);
+            for (var element = 0; element < values.Length; element++)
+            {
+                values[element] += Noise * ((2 * random.Unit(element)) - 1);
+            }
+        }
     }
 
     private NumericalElement Difference(int index, int layer, Matrix<double> input, UInt128 branches)

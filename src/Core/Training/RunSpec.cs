@@ -1,17 +1,9 @@
 using System.Text.Json.Serialization;
+using DistTrain.Core.Data;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
 
 namespace DistTrain.Core.Training;
-
-/// <summary>The dataset of a run: its name for people, its digest for proof, and the sizes that the plan of steps follows from.</summary>
-/// <param name="Name">For example <c>mnist</c>.</param>
-/// <param name="Digest">SHA-256 of the content: see <see cref="Data.Dataset.Digest"/>.</param>
-/// <param name="TrainCount">Samples in the training set.</param>
-/// <param name="TestCount">Samples in the test set.</param>
-/// <param name="SampleSize">Elements of one sample.</param>
-/// <param name="ClassCount">Classes.</param>
-public sealed record DatasetSpec(string Name, string Digest, int TrainCount, int TestCount, int SampleSize, int ClassCount);
 
 /// <summary>One training. Two equal specs give equal bits, whoever computes them.</summary>
 /// <param name="Model">The network.</param>
@@ -23,6 +15,7 @@ public sealed record DatasetSpec(string Name, string Digest, int TrainCount, int
 /// <param name="Epochs">How long to train; null if <paramref name="Steps"/> says it.</param>
 /// <param name="Steps">How long to train; null if <paramref name="Epochs"/> says it.</param>
 /// <param name="NumericsRevision">Which contract of bits: <see cref="CurrentNumericsRevision"/>.</param>
+/// <param name="Augmentation">How the images of a training step are moved; null for not at all.</param>
 public sealed record RunSpec(
     ModelSpec Model,
     DatasetSpec Dataset,
@@ -32,7 +25,8 @@ public sealed record RunSpec(
     ulong Seed,
     int? Epochs = null,
     long? Steps = null,
-    int NumericsRevision = RunSpec.CurrentNumericsRevision)
+    int NumericsRevision = RunSpec.CurrentNumericsRevision,
+    AugmentationSpec? Augmentation = null)
 {
     /// <summary>Raised only with a page in docs/decisions/ that says why bits changed.</summary>
     public const int CurrentNumericsRevision = 1;
@@ -56,7 +50,22 @@ public sealed record RunSpec(
 
     /// <summary>Shards of an evaluation over the test set; fixed by the dataset alone.</summary>
     [JsonIgnore]
-    public int EvaluationShardCount => ((Dataset.TestCount - 1) / SamplesPerEvaluationShard) + 1;
+    public int EvaluationShardCount => EvaluationShardCountOf(Dataset.TestCount);
+
+    /// <summary>Shards of an evaluation over so many samples, at least one.</summary>
+    public static int EvaluationShardCountOf(int samples) => ((samples - 1) / SamplesPerEvaluationShard) + 1;
+
+    /// <summary>Refuses a model that does not take a dataset's samples, or does not give a score for each of its classes.</summary>
+    /// <exception cref="InvalidInputException">It does not; the message names both.</exception>
+    public static void RequireFit(ModelSpec model, DatasetSpec dataset)
+    {
+        var shapes = model.Shapes();
+        dataset.RequireFit(model.Name, shapes[0]);
+        if (shapes[^1].Size != dataset.ClassCount)
+        {
+            throw new InvalidInputException($"Model {model.Name} gives {shapes[^1].Size} scores, but {dataset.Name} has {dataset.ClassCount} classes.");
+        }
+    }
 
     /// <summary>Whether the test set is evaluated after that many steps: after each epoch, and at the end.</summary>
     public bool EvaluationIsDue(long stepsDone) => stepsDone > 0 && (stepsDone == TotalSteps || stepsDone % StepsPerEpoch == 0);
@@ -73,7 +82,7 @@ public sealed record RunSpec(
 
     /// <summary>Refuses other data than the run was made for.</summary>
     /// <exception cref="InvalidInputException">The digests differ.</exception>
-    public void RequireData(Data.Dataset data)
+    public void RequireData(Dataset data)
     {
         if (Dataset.Digest != data.Digest)
         {
@@ -95,7 +104,6 @@ public sealed record RunSpec(
         }
 
         var chain = Model.Chain();
-        var shapes = chain.Shapes;
         Require(chain.ReasonNotToTrain is null, $"Model {Model.Name} cannot be trained: {chain.ReasonNotToTrain}");
         Optimizer.Validate();
         Require(BatchSize >= 1, $"The batch size is {BatchSize}; it must be at least 1.");
@@ -109,13 +117,9 @@ public sealed record RunSpec(
         Require(
             NumericsRevision == CurrentNumericsRevision,
             $"The run follows numerics revision {NumericsRevision}, this build {CurrentNumericsRevision}: its bits would differ. Use the build that began it.");
-        Require(
-            shapes[0].Size == Dataset.SampleSize,
-            $"Model {Model.Name} takes samples of shape {shapes[0]} ({shapes[0].Size} elements), but {Dataset.Name} has {Dataset.SampleSize} per sample.");
-        Require(
-            shapes[^1].Size == Dataset.ClassCount,
-            $"Model {Model.Name} gives {shapes[^1].Size} scores, but {Dataset.Name} has {Dataset.ClassCount} classes.");
-
+        Dataset.Validate();
+        RequireFit(Model, Dataset);
+        Augmentation?.Validate(Dataset.SampleShape());
         Require(
             SmallestStatistic is not < 2,
             $"Model {Model.Name} has batch normalisation, whose statistics are those of a shard, and with a batch size of {BatchSize}, {ShardCount} shards and "

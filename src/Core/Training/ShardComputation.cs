@@ -19,7 +19,6 @@ public sealed unsafe class ShardComputation : IDisposable
     /// </summary>
     private const int PlansPerThread = 64;
 
-    private readonly Kernels<float> _kernels;
     private readonly ulong _seed;
     private readonly int _sampleSize;
     private readonly int _scoreCount;
@@ -40,7 +39,7 @@ public sealed unsafe class ShardComputation : IDisposable
     /// <param name="threads">At least 1.</param>
     /// <param name="pools">Where partials come from and go back to.</param>
     public ShardComputation(RunSpec run, Kernels<float> kernels, int threads, PartialPools pools)
-        : this(run.Model, run.Seed, kernels, threads, pools)
+        : this(run.Model, run.Seed, kernels, threads, pools, run.Augmentation)
     {
     }
 
@@ -50,15 +49,16 @@ public sealed unsafe class ShardComputation : IDisposable
     /// <param name="kernels">What it computes with.</param>
     /// <param name="threads">At least 1.</param>
     /// <param name="pools">Where partials come from and go back to.</param>
-    public ShardComputation(ModelSpec model, ulong seed, Kernels<float> kernels, int threads, PartialPools pools)
+    /// <param name="augmentation">How the images of a step are moved; null for not at all.</param>
+    public ShardComputation(
+        ModelSpec model, ulong seed, Kernels<float> kernels, int threads, PartialPools pools, AugmentationSpec? augmentation = null)
     {
         _seed = seed;
         var shapes = model.Shapes();
         (_sampleSize, _scoreCount) = (shapes[0].Size, shapes[^1].Size);
-        _kernels = kernels;
         Pools = pools;
         _team = new ThreadTeam(threads);
-        _threads = [.. Enumerable.Range(0, threads).Select(_ => new ComputeThreadState(model, kernels))];
+        _threads = [.. Enumerable.Range(0, threads).Select(_ => new ComputeThreadState(model, kernels, augmentation, seed))];
         _gradientTree = new PartialTree(kernels, pools.Training);
         _evaluationTree = new PartialTree(kernels, pools.Evaluation);
         _computeGradients = ComputeGradientsOn;
@@ -216,7 +216,7 @@ public sealed unsafe class ShardComputation : IDisposable
         }
 
         thread.TakeParameters();
-        thread.Load(_images!, _kernels, _order.AsSpan(_batch.First + plan.FirstPosition, plan.RowCount));
+        thread.LoadForTraining(_images!, _order.AsSpan(_batch.First + plan.FirstPosition, plan.RowCount), _batch.Step, plan.FirstPosition);
         var nodeBuffers = stackalloc float*[plan.Nodes.Count];
         for (var i = 0; i < plan.Nodes.Count; i++)
         {
@@ -243,7 +243,7 @@ public sealed unsafe class ShardComputation : IDisposable
         {
             var first = ShardPlan.Start(partial.Node.Start, thread.Plan!.ShardCount, _images!.Count);
             var count = ShardPlan.Start(partial.Node.End, thread.Plan.ShardCount, _images.Count) - first;
-            thread.Load(_images, _kernels, first, count);
+            thread.LoadForEvaluation(_images, first, count);
             var scores = thread.Network.Forward(thread.Input, ForwardPass.Evaluation);
             var losses = thread.Network.Loss(scores, thread.Labels, isTraining: false);
             partial.SampleCount = count;

@@ -301,11 +301,4 @@ public sealed class WorkerProcessTests : IDisposable
             }
         }
     }
-
-    private sealed class Cache
-    {
-        public static string Path { get; } = Directory.CreateTempSubdirectory("disttrain-test-cache-").FullName;
-
-        static Cache() => AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(Path, recursive: true);
-    }
 }

@@ -24,7 +24,7 @@ public sealed class DatasetDirectoryTests : IDisposable
         WriteSmallFiles();
         var error = Assert.Throws<InvalidInputException>(() => DatasetDirectory.LoadMnist(_directory.Path));
         Assert.Contains(Path.Combine(_directory.Path, "train-images-idx3-ubyte"), error.Message);
-        Assert.Contains(DatasetCatalog.Mnist.Files[0].Sha256, error.Message);
+        Assert.Contains(DatasetCatalog.Mnist.Files[0].Sha256!, error.Message);
         Assert.Contains("not MNIST's", error.Message);
     }
 

@@ -42,6 +42,10 @@ public sealed class GoldenHashTests
             optimizer => optimizer with { Schedule = new ScheduleSpec(ScheduleKind.Cosine, WarmupSteps: 5, MinimumLearningRate: 1e-5) }),
         ["sigmoid, xavier, adam, batch 97, 5 shards"] = data =>
             Run(data, ModelCatalog.MultiLayer("m", [33, 17], new SigmoidSpec(), InitializerKind.Xavier), "adam", batchSize: 97, shardCount: 5),
+        ["two-layer, shift 2, rotation 10, flip, normalised"] = data => Run(
+            data, ModelCatalog.Get("two-layer") with { Normalization = new NormalizationSpec([0.1307f], [0.3081f]) }, "momentum")
+            with
+        { Augmentation = new AugmentationSpec(Shift: 2, RotationDegrees: 10, HorizontalFlip: true) },
         ["tanh, gaussian, mean squared error, batch 1"] = data =>
             Run(
                 data,

@@ -132,8 +132,38 @@ public sealed class DatasetResolverTests : IDisposable
     public void UserCacheDirectory_NoHome_IsBelowTheTemporaryDirectory() =>
         Assert.Equal(Path.Combine(Path.GetTempPath(), "disttrain"), UserCache.Directory(_ => null, isWindows: false));
 
+    [Fact]
+    public async Task ResolveAsync_Place_IsReadFromThere()
+    {
+        var csv = _directory.Write("a.csv", "label,x\n0,1\n1,2\n"u8.ToArray());
+        Assert.Equal($"csv:{csv}", (await ResolveAsync($"csv:{csv}", null)).Dataset.Name);
+        Assert.Equal(1, (await ResolveAsync($"idx:{MakeMnist("somewhere")}/mnist", null)).Dataset.Test.Count);
+        Assert.Equal("images:there", (await ResolveAsync("images:there", null)).Dataset.Name);
+        Assert.Empty(_fetched);
+    }
+
+    [Fact]
+    public async Task ResolveAsync_Gate_NeedsNoFile() => Assert.Equal(4, (await ResolveAsync("gate-xor", "no-such-directory")).Dataset.Train.Count);
+
+    /// <summary>Nobody has pinned its content, so nobody downloads it.</summary>
+    [Fact]
+    public async Task ResolveAsync_SetWithoutMirror_IsReadFromTheCacheOrMissing()
+    {
+        var error = await Assert.ThrowsAsync<InvalidInputException>(() => new DatasetResolver(_environment.GetValueOrDefault, FetchAsync, _warnings.Add, ReadImages)
+            .ResolveAsync("kmnist", null, TestContext.Current.CancellationToken));
+        Assert.Contains(Path.Combine(Cache, "disttrain", "kmnist"), error.Message);
+        Assert.Empty(_fetched);
+        Assert.Empty(_warnings);
+    }
+
+    private static Dataset ReadImages(string name, string directory)
+    {
+        Assert.Equal("there", directory);
+        return new Dataset(name, new([1], [0], 1, 1, 1, 2), new([1], [0], 1, 1, 1, 2));
+    }
+
     private Task<ResolvedDataset> ResolveAsync(string? name, string? dataDirectory) =>
-        new DatasetResolver(_environment.GetValueOrDefault, FetchAsync, _warnings.Add, Load)
+        new DatasetResolver(_environment.GetValueOrDefault, FetchAsync, _warnings.Add, ReadImages, Load)
             .ResolveAsync(name, dataDirectory, TestContext.Current.CancellationToken);
 
     private Task FetchAsync(DatasetEntry entry, string directory, CancellationToken cancellation)
@@ -145,8 +175,9 @@ public sealed class DatasetResolverTests : IDisposable
     }
 
     /// <summary>Loads tiny files, and names the dataset after its directory so that tests see which one was taken.</summary>
-    private static Dataset Load(string directory)
+    private static Dataset Load(DatasetEntry entry, string directory)
     {
+        Assert.Equal(entry.Name, Path.GetFileName(directory));
         var dataset = DatasetDirectory.LoadMnist(directory, requirePinnedContent: false);
         return new Dataset(directory, dataset.Train, dataset.Test);
     }
