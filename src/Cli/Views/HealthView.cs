@@ -38,6 +38,10 @@ internal static partial class HealthView
             run.Dataset.Test.Count,
             RunEvent.Finite(evidence.InitialLoss),
             RunEvent.Finite(evidence.CurrentLoss),
+            [
+                .. evidence.Layers.Where(layer => layer.Activity.Count > 0)
+                    .Select(layer => new ActivityLine(layer.Path, layer.Kind, layer.Activity.Count, HealthRules.InactiveUnits(layer).Count)),
+            ],
             [.. findings.Select(finding => new FindingLine(Name(finding.Problem), finding.Where, finding.What, finding.Cause, finding.Cure))]),
         HealthJson.Default.HealthLine);
 
@@ -46,10 +50,13 @@ internal static partial class HealthView
     /// <summary>One mistake.</summary>
     internal sealed record FindingLine(string Problem, string Where, string What, string Cause, string Cure);
 
+    /// <summary>A layer of relu, sigmoid or tanh, and how many of its units or channels are dead or saturated.</summary>
+    internal sealed record ActivityLine(string Layer, string Kind, int Units, int Inactive);
+
     /// <summary>The run's state as a line of JSON.</summary>
     internal sealed record HealthLine(
         string Event, string Run, string Model, string Dataset, long Steps, int TrainSamples, int TestSamples, double? InitialLoss, double? Loss,
-        IReadOnlyList<FindingLine> Findings);
+        IReadOnlyList<ActivityLine> Activations, IReadOnlyList<FindingLine> Findings);
 
     [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
     [JsonSerializable(typeof(HealthLine))]

@@ -17,6 +17,9 @@ public static class HealthRules
     /// <summary>A loss has fallen if it is below this share of what it was.</summary>
     public const double FallenShare = 0.99;
 
+    /// <summary>Of a layer's units, as many must be dead or saturated to be worth a line: one or two are usual, and cost little.</summary>
+    public const double InactiveShare = 0.1;
+
     private const int MostUnitsNamed = 5;
     private const string WeightSuffix = "weight";
     private const string BiasSuffix = "bias";
@@ -130,19 +133,26 @@ public static class HealthRules
         return hash.GetCurrentHashAsUInt128();
     }
 
+    /// <summary>The units of a layer that are dead or saturated.</summary>
+    public static IReadOnlyList<int> InactiveUnits(LayerActivity layer)
+    {
+        var isRelu = layer.Kind == ActivationProbe.Relu;
+        return [.. Enumerable.Range(0, layer.Activity.Count).Where(unit => isRelu ? layer.Activity[unit] <= 0 : layer.Activity[unit] < SaturatedShare)];
+    }
+
     private static IEnumerable<HealthFinding> InactiveUnits(HealthEvidence evidence)
     {
         foreach (var layer in evidence.Layers)
         {
-            var isRelu = layer.Kind == ActivationProbe.Relu;
-            List<int> units = [.. Enumerable.Range(0, layer.Activity.Count).Where(unit => isRelu ? layer.Activity[unit] <= 0 : layer.Activity[unit] < SaturatedShare)];
-            if (units.Count > 0)
+            var units = InactiveUnits(layer);
+            if (units.Count > 0 && units.Count >= InactiveShare * layer.Activity.Count)
             {
+                var isRelu = layer.Kind == ActivationProbe.Relu;
                 var what = isRelu ? "give 0" : Invariant($"are within {SaturatedShare:P0} of a limit");
                 yield return new HealthFinding(
                     isRelu ? HealthProblem.DeadUnits : HealthProblem.SaturatedUnits,
                     layer.Name,
-                    Invariant($"{units.Count:N0} of its {layer.Activity.Count:N0} units {what} for each of {evidence.SampleCount:N0} training images; the layer before it: {layer.Before}{Named(units)}"));
+                    Invariant($"{units.Count:N0} of its {layer.Activity.Count:N0} units {what} for each of {evidence.SampleCount:N0} training images{Named(units)}; the layer before it: {layer.Before}"));
             }
         }
     }
@@ -176,7 +186,7 @@ public static class HealthRules
 
     private static ReadOnlySpan<int> Bits(ParameterSet parameters, TensorSlot slot) => MemoryMarshal.Cast<float, int>(parameters.View(slot));
 
-    private static string Named(List<int> units) =>
+    private static string Named(IReadOnlyList<int> units) =>
         $" (unit{(units.Count == 1 ? "" : "s")} {string.Join(", ", units.Take(MostUnitsNamed))}{(units.Count > MostUnitsNamed ? ", …" : "")})";
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
