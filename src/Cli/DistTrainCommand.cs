@@ -11,7 +11,7 @@ public static class DistTrainCommand
     /// <summary>Everything it can do.</summary>
     public static IReadOnlyList<Verb> Verbs { get; } =
     [
-        new TrainVerb(), new CoordinatorVerb(), new WorkerVerb(), new EvaluateVerb(), new InspectVerb(), new CompareVerb(),
+        new TrainVerb(), new CoordinatorVerb(), new WorkerVerb(), new EvaluateVerb(), new InspectVerb(), new CompareVerb(), new SearchVerb(),
         new StatusVerb(), new PauseVerb(), new ResumeVerb(), new CheckpointVerb(), new StopVerb(), new ScaleVerb(),
         new ReplayVerb(), new DiffVerb(), new GradCheckVerb(), new SimulateVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(),
     ];
@@ -138,7 +138,7 @@ public static class DistTrainCommand
         // A full disk behind the output may be the failure itself: the exit code says the rest.
         if (json)
         {
-            Surroundings.Tell(surroundings.Output, new Failed(failure.Reason, failure.ExitCode).ToJson());
+            Surroundings.Tell(surroundings.Output, new Failed(failure.Reason, failure.ExitCode, failure.IsOfTraining).ToJson());
         }
 
         surroundings.Tell($"disttrain: {failure.Reason}");

@@ -14,6 +14,9 @@ public sealed record Failure(string Reason, int ExitCode)
     /// <summary>Whether the message says all there is to say; if not, the log has the stack.</summary>
     public bool IsForeseen { get; private init; } = true;
 
+    /// <summary>Whether it is the training itself that cannot go on, which another attempt would find again.</summary>
+    public bool IsOfTraining { get; private init; }
+
     /// <summary>Translates an exception.</summary>
     public static Failure Of(Exception exception, VerbCall call) => exception switch
     {
@@ -21,7 +24,7 @@ public sealed record Failure(string Reason, int ExitCode)
         OperationCanceledException when call.Stop.ExitCode != 0 => new(
             $"Stopped by {(call.Stop.ExitCode == Cli.ExitCode.Interrupted ? "SIGINT" : "SIGTERM")} before the end.", call.Stop.ExitCode),
         InvalidInputException => new(exception.Message, Cli.ExitCode.WrongUse),
-        TrainingFailedException => new(exception.Message, Cli.ExitCode.Failed),
+        TrainingFailedException => new(exception.Message, Cli.ExitCode.Failed) { IsOfTraining = true },
         NoCoordinatorException => new(exception.Message, Cli.ExitCode.NotEnoughWorkers),
         RefusedByRunException refused => new(refused.Message, refused.IsFailure ? Cli.ExitCode.Failed : Cli.ExitCode.WrongUse),
         NotEnoughWorkersException => new(exception.Message, Cli.ExitCode.NotEnoughWorkers),

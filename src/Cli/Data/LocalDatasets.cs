@@ -15,6 +15,26 @@ public sealed class LocalDatasets(Func<string, string?> environment, Action<stri
     /// <returns>A dataset of that name, whose digest the caller compares; null if there is none, or none that can be read.</returns>
     public Dataset? Find(DatasetSpec wanted, string? dataDirectory)
     {
+        try
+        {
+            return wanted.Holdout is { } holdout ? FindWhole(Whole(wanted), dataDirectory)?.Split(holdout.Fraction, holdout.Seed) : FindWhole(wanted, dataDirectory);
+        }
+        catch (InvalidInputException e)
+        {
+            tell($"{e.Message} The coordinator is asked for the dataset instead.");
+            return null;
+        }
+    }
+
+    /// <summary>What a split was made of. Its test set took no part, so one sample stands for it.</summary>
+    private static DatasetSpec Whole(DatasetSpec split) => split with
+    {
+        TrainCount = (int)Math.Min(int.MaxValue, (long)split.TrainCount + split.TestCount),
+        TestCount = 1,
+    };
+
+    private Dataset? FindWhole(DatasetSpec wanted, string? dataDirectory)
+    {
         // A path of the coordinator's host means nothing here: what lies at one comes from the cache, or over the wire.
         if (DatasetCatalog.All.FirstOrDefault(entry => entry.Name == wanted.Name) is not { } entry)
         {
@@ -29,19 +49,6 @@ public sealed class LocalDatasets(Func<string, string?> environment, Action<stri
         var root = dataDirectory ?? environment(DatasetResolver.DataVariable);
         root = string.IsNullOrEmpty(root) ? UserCache.Directory(environment, OperatingSystem.IsWindows()) : root;
         var directory = Path.Combine(root, wanted.Name);
-        if (!DatasetDirectory.IsComplete(directory, entry))
-        {
-            return null;
-        }
-
-        try
-        {
-            return entry.Read!(directory);
-        }
-        catch (InvalidInputException e)
-        {
-            tell($"{e.Message} The coordinator is asked for the dataset instead.");
-            return null;
-        }
+        return DatasetDirectory.IsComplete(directory, entry) ? entry.Read!(directory) : null;
     }
 }

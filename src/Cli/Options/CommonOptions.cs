@@ -111,6 +111,22 @@ public static class CommonOptions
     /// <summary>--steps</summary>
     public static readonly Setting<long> Steps = Settings.Integer("--steps", "Optimizer updates, at least 1, instead of --epochs.", 1);
 
+    /// <summary>--evaluate-every; the value of a <see cref="RunSpec.EvaluateEvery"/></summary>
+    public static readonly Setting<long?> EvaluateEvery = new(
+        "--evaluate-every", "N|epoch|end", "Evaluate on the test set after every N steps, after each epoch, or only at the end (0 is end too). Default epoch.", text =>
+        text == "epoch" ? null
+        : text == "end" ? 0
+        : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var steps) ? steps
+        : throw new FormatException("a number of steps, epoch, or end."));
+
+    /// <summary>--holdout</summary>
+    public static readonly Setting<double> Holdout = Settings.Number(
+        "--holdout", "Hold this fraction of the training set out, drawn by --holdout-seed, and evaluate on it in place of the test set, which is not touched. In (0, 1).",
+        x => x is > 0 and < 1, "above 0 and below 1");
+
+    /// <summary>--holdout-seed</summary>
+    public static readonly Setting<ulong> HoldoutSeed = SeedOption("--holdout-seed", "Draws the samples that --holdout takes out. Default the value of --seed.");
+
     /// <summary>--batch-size</summary>
     public static readonly Setting<int> BatchSize = Settings.Count(
         "--batch-size", $"Samples per step over all workers, at least 1. Default {DefaultBatchSize}.", 1);
@@ -140,11 +156,7 @@ public static class CommonOptions
         "--epsilon", "Added to the root in adagrad, rmsprop, adam, adamw and lamb, at least 0. Default 1e-8, adagrad 1e-10, lamb 1e-6.", x => x >= 0, "of at least 0");
 
     /// <summary>--seed</summary>
-    public static readonly Setting<ulong> Seed = new(
-        "--seed", "N", $"Of every random number in the run. Default {DefaultSeed}.", text =>
-        ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed)
-            ? seed
-            : throw new FormatException($"a whole number from 0 to {ulong.MaxValue}."));
+    public static readonly Setting<ulong> Seed = SeedOption("--seed", $"Of every random number in the run. Default {DefaultSeed}.");
 
     /// <summary>--shards</summary>
     public static readonly Setting<int> Shards = Settings.Count(
@@ -262,9 +274,14 @@ public static class CommonOptions
     /// <summary>What makes up a RunSpec, and where its data is.</summary>
     public static readonly IReadOnlyList<Setting> OfRun =
     [
-        .. OfModel, Dataset, Data, Epochs, Steps, BatchSize, Optimizer, LearningRate, Momentum, Alpha, Beta1, Beta2,
+        .. OfModel, Dataset, Data, Holdout, HoldoutSeed, Epochs, Steps, EvaluateEvery, BatchSize, Optimizer, LearningRate, Momentum, Alpha, Beta1, Beta2,
         Epsilon, .. LearningOptions.All, Seed, Shards, .. SampleOptions.All,
     ];
+
+    private static Setting<ulong> SeedOption(string name, string help) => new(name, "N", help, text =>
+        ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed)
+            ? seed
+            : throw new FormatException($"a whole number from 0 to {ulong.MaxValue}."));
 
     private static Setting<double> Decay(string name, string help) => Settings.Number(name, help, x => x is >= 0 and < 1, "of at least 0 and below 1");
 

@@ -182,6 +182,8 @@ public sealed class ConfigFile
             case "dataset":
                 Dataset = Deserialize<DatasetSpec>(ref reader);
                 _values.Add(member, (Dataset.Name, line));
+                AddText(member, CommonOptions.Holdout, Dataset.Holdout?.Fraction.ToString("R", CultureInfo.InvariantCulture), line);
+                AddText(member, CommonOptions.HoldoutSeed, Dataset.Holdout?.Seed.ToString(CultureInfo.InvariantCulture), line);
                 break;
             case "optimizer":
                 AddOptimizer(Deserialize<OptimizerSpec>(ref reader), line);
@@ -223,21 +225,23 @@ public sealed class ConfigFile
         Add(LearningOptions.ClipNorm, optimizer.ClipNorm);
         if (optimizer.Schedule is { } schedule)
         {
-            AddText(LearningOptions.Schedule, ScheduleSpec.Kinds[(int)schedule.Kind]);
-            AddText(LearningOptions.WarmupSteps, schedule.WarmupSteps?.ToString(CultureInfo.InvariantCulture));
-            AddText(LearningOptions.DecaySteps, schedule.DecaySteps?.ToString(CultureInfo.InvariantCulture));
+            Say(LearningOptions.Schedule, ScheduleSpec.Kinds[(int)schedule.Kind]);
+            Say(LearningOptions.WarmupSteps, schedule.WarmupSteps?.ToString(CultureInfo.InvariantCulture));
+            Say(LearningOptions.DecaySteps, schedule.DecaySteps?.ToString(CultureInfo.InvariantCulture));
             Add(LearningOptions.Gamma, schedule.Gamma);
             Add(LearningOptions.MinimumLearningRate, schedule.MinimumLearningRate);
         }
 
-        void Add(Setting setting, double? value) => AddText(setting, value?.ToString("R", CultureInfo.InvariantCulture));
+        void Add(Setting setting, double? value) => Say(setting, value?.ToString("R", CultureInfo.InvariantCulture));
 
-        void AddText(Setting setting, string? text)
+        void Say(Setting setting, string? text) => AddText(CommonOptions.Optimizer.Key, setting, text, line);
+    }
+
+    private void AddText(string member, Setting setting, string? text, int line)
+    {
+        if (text is not null && !_values.TryAdd(setting.Key, (text, line)))
         {
-            if (text is not null && !_values.TryAdd(setting.Key, (text, line)))
-            {
-                throw new JsonException($"'{setting.Key}' stands beside an optimizer that says it too.");
-            }
+            throw new JsonException($"'{setting.Key}' stands beside the {member} that says it too.");
         }
     }
 

@@ -1,3 +1,4 @@
+using DistTrain.Cli.Data;
 using DistTrain.Core;
 using DistTrain.Core.Data;
 using DistTrain.Core.Formats;
@@ -43,6 +44,12 @@ public sealed record RunRequest
     /// <summary>How the images of a training step are moved; null for not at all.</summary>
     public AugmentationSpec? Augmentation { get; init; }
 
+    /// <summary>What is held out of its training set in place of the test set; null for nothing.</summary>
+    public HoldoutSpec? Holdout { get; init; }
+
+    /// <summary>When to evaluate: see <see cref="RunSpec.EvaluateEvery"/>.</summary>
+    public long? EvaluateEvery { get; init; }
+
     /// <summary>The data a repeated run was made with, or null.</summary>
     public DatasetSpec? ExpectedDataset { get; init; }
 
@@ -54,7 +61,9 @@ public sealed record RunRequest
     public static RunRequest From(SettingValues values, Surroundings surroundings)
     {
         var (epochs, steps) = ReadDuration(values);
-        var datasetIsFromFile = values.Origin(CommonOptions.Dataset) == SettingOrigin.ConfigFile;
+        var seed = values.Get(CommonOptions.Seed, CommonOptions.DefaultSeed);
+        var holdout = ReadHoldout(values, seed);
+        var expected = values.Origin(CommonOptions.Dataset) == SettingOrigin.ConfigFile ? values.File?.Dataset : null;
         var request = new RunRequest
         {
             Model = ReadModel(values, surroundings),
@@ -63,11 +72,14 @@ public sealed record RunRequest
             Steps = steps,
             BatchSize = values.Get(CommonOptions.BatchSize, CommonOptions.DefaultBatchSize),
             Shards = values.Get(CommonOptions.Shards, CommonOptions.DefaultShards),
-            Seed = values.Get(CommonOptions.Seed, CommonOptions.DefaultSeed),
+            Seed = seed,
             DatasetName = FindDatasetName(values, surroundings),
             DataDirectory = values.FindText(CommonOptions.Data) is { } directory ? surroundings.Resolve(directory) : null,
-            ExpectedDataset = datasetIsFromFile ? values.File?.Dataset : null,
             Augmentation = ReadAugmentation(values),
+            Holdout = holdout,
+            EvaluateEvery = values.Get(CommonOptions.EvaluateEvery, null),
+            // Another split than the file's is another dataset on purpose.
+            ExpectedDataset = expected?.Holdout == holdout ? expected : null,
             NumericsRevision = values.File?.NumericsRevision ?? RunSpec.CurrentNumericsRevision,
         };
         request.Optimizer.Validate();
@@ -121,7 +133,13 @@ public sealed record RunRequest
         return model ?? (name.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? ReadModelFile(surroundings.Resolve(name)) : ModelCatalog.Get(name));
     }
 
+    /// <summary>Finds and loads the data, and holds out what is to be.</summary>
+    /// <exception cref="InvalidInputException">It cannot be had, or is too small for that.</exception>
+    public async Task<ResolvedDataset> LoadAsync(Surroundings surroundings, CancellationToken cancellation) =>
+        (await surroundings.Load(DatasetName, DataDirectory, cancellation).ConfigureAwait(false)).HoldOut(Holdout);
+
     /// <summary>The run's specification, now that its data is there.</summary>
+    /// <param name="dataset">From <see cref="LoadAsync"/>.</param>
     /// <exception cref="InvalidInputException">The data is not what the run was made with, or the model does not fit it.</exception>
     public RunSpec ToSpec(Dataset dataset)
     {
@@ -132,7 +150,7 @@ public sealed record RunRequest
                 + "Name the right data with --data DIR, or choose this data on purpose with --dataset.");
         }
 
-        return ToSpec(DatasetSpec.Of(dataset));
+        return ToSpec(DatasetSpec.Of(dataset) with { Holdout = Holdout });
     }
 
     /// <summary>The specification of a run that was made, as its run.json says; null if it does not say with which data.</summary>
@@ -141,7 +159,7 @@ public sealed record RunRequest
 
     private RunSpec ToSpec(DatasetSpec data)
     {
-        var spec = new RunSpec(Model, data, Optimizer, BatchSize, Shards, Seed, Epochs, Steps, NumericsRevision, Augmentation);
+        var spec = new RunSpec(Model, data, Optimizer, BatchSize, Shards, Seed, Epochs, Steps, NumericsRevision, Augmentation, EvaluateEvery);
         spec.Validate();
         return spec;
     }
@@ -151,6 +169,19 @@ public sealed record RunRequest
         var augmentation = new AugmentationSpec(
             values.Get(SampleOptions.AugmentShift, 0), (float)values.Get(SampleOptions.AugmentRotation, 0d), values.Get(SampleOptions.AugmentFlip, false));
         return augmentation == new AugmentationSpec() ? null : augmentation;
+    }
+
+    private static HoldoutSpec? ReadHoldout(SettingValues values, ulong seed)
+    {
+        if (values.Find(CommonOptions.Holdout) is { } fraction)
+        {
+            return new HoldoutSpec(fraction, values.Get(CommonOptions.HoldoutSeed, seed));
+        }
+
+        // What a variable says for every run may not concern this one; what the command line says was meant.
+        return values.Origin(CommonOptions.HoldoutSeed) == SettingOrigin.CommandLine
+            ? throw new InvalidInputException($"{CommonOptions.HoldoutSeed.Name} goes with {CommonOptions.Holdout.Name}, which says what fraction is held out.")
+            : null;
     }
 
     private static (int? Epochs, long? Steps) ReadDuration(SettingValues values)

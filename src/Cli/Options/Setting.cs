@@ -42,6 +42,12 @@ public abstract class Setting
     /// <summary>Whether help and environment leave it out: this program alone uses it.</summary>
     public bool IsHidden { get; init; }
 
+    /// <summary>Reads a text only to find out whether it can be.</summary>
+    /// <param name="text">What was given.</param>
+    /// <param name="place">Where: the option, the variable, or the line of a file.</param>
+    /// <exception cref="InvalidInputException">It stands for no value.</exception>
+    public abstract void Check(string text, string place);
+
     /// <summary>Its description for the command line's parser.</summary>
     public Option<string?> CreateOption() => new(Name)
     {
@@ -69,6 +75,9 @@ public sealed class Setting<T> : Setting
         _read = read;
         IsFlag = valueName.Length == 0;
     }
+
+    /// <inheritdoc/>
+    public override void Check(string text, string place) => Read(text, place);
 
     /// <summary>The value that a text stands for.</summary>
     /// <param name="text">What was given.</param>

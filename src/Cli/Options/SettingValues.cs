@@ -83,6 +83,44 @@ public sealed class SettingValues
         return values;
     }
 
+    /// <summary>The same options, but for some that are other texts.</summary>
+    public SettingValues With(IEnumerable<(Setting Setting, string Text)> others)
+    {
+        var values = new SettingValues(File);
+        foreach (var (setting, given) in _given)
+        {
+            values._given.Add(setting, given);
+        }
+
+        foreach (var (setting, text) in others)
+        {
+            values._given[setting] = (text, SettingOrigin.CommandLine, setting.Name);
+        }
+
+        return values;
+    }
+
+    /// <summary>The same options, and for those that nobody gave what an earlier command recorded.</summary>
+    /// <param name="recorded">Texts by <see cref="Setting.Key"/>.</param>
+    /// <param name="settings">Those that may have been recorded.</param>
+    /// <param name="path">Where it was recorded, for messages.</param>
+    public SettingValues Over(IReadOnlyDictionary<string, string> recorded, IEnumerable<Setting> settings, string path)
+    {
+        var values = With([]);
+        foreach (var setting in settings)
+        {
+            if (recorded.TryGetValue(setting.Key, out var text) && !values.Has(setting))
+            {
+                values._given.Add(setting, (text, SettingOrigin.ConfigFile, $"{path}: {setting.Key}"));
+            }
+        }
+
+        return values;
+    }
+
+    /// <summary>What was given, as it was written; null if nothing was.</summary>
+    public string? Text(Setting setting) => _given.TryGetValue(setting, out var given) ? given.Text : null;
+
     /// <summary>Who gave the value.</summary>
     public SettingOrigin Origin(Setting setting) => _given.TryGetValue(setting, out var given) ? given.Origin : SettingOrigin.Default;
 

@@ -35,7 +35,7 @@ public sealed record CheckedRun(RecordedRun Record, string? DatasetName, string?
     /// <exception cref="InvalidInputException">It is not there, or other data than the run's.</exception>
     public async Task<Dataset> LoadAsync(Surroundings surroundings, CancellationToken cancellation)
     {
-        var loaded = await surroundings.Load(DatasetName, DataDirectory, cancellation).ConfigureAwait(false);
+        var loaded = (await surroundings.Load(DatasetName, DataDirectory, cancellation).ConfigureAwait(false)).HoldOut(Record.Spec.Dataset.Holdout);
         try
         {
             Record.Spec.RequireData(loaded.Dataset);

@@ -32,7 +32,7 @@ internal sealed record InspectedRun(RunDirectory Directory, RunSpec Spec, Datase
         }
 
         var request = RunRequest.From(values.Over(ConfigFile.Read(directory.RunPath)), surroundings);
-        var loaded = await surroundings.Load(request.DatasetName, request.DataDirectory, cancellation).ConfigureAwait(false);
+        var loaded = await request.LoadAsync(surroundings, cancellation).ConfigureAwait(false);
         var spec = request.ToSpec(loaded.Dataset);
         var (parameters, steps) = ReadParameters(directory, spec, surroundings);
         return new InspectedRun(directory, spec, loaded.Dataset, parameters, steps);

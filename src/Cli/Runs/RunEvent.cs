@@ -11,6 +11,7 @@ namespace DistTrain.Cli.Runs;
 [JsonDerivedType(typeof(Started), "started")]
 [JsonDerivedType(typeof(Progress), "progress")]
 [JsonDerivedType(typeof(EpochDone), "epoch")]
+[JsonDerivedType(typeof(Evaluated), "evaluation")]
 [JsonDerivedType(typeof(WorkerChanged), "worker")]
 [JsonDerivedType(typeof(CheckpointDone), "checkpoint")]
 [JsonDerivedType(typeof(Stopped), "stopped")]
@@ -53,9 +54,10 @@ public abstract record RunEvent
 /// <param name="Address">Where more workers can join; null without a coordinator.</param>
 /// <param name="Version">Of the program.</param>
 /// <param name="NumericsRevision">The contract of bits.</param>
+/// <param name="HeldOut">Training samples that stand in place of the test set; null if the test set is the dataset's own.</param>
 public sealed record Started(
     string Run, string Model, string Dataset, string Optimizer, long Steps, int StepsPerEpoch, int BatchSize, int Shards, ulong Seed,
-    int Workers, int? Threads, string? Address, string Version, int NumericsRevision) : RunEvent;
+    int Workers, int? Threads, string? Address, string Version, int NumericsRevision, int? HeldOut = null) : RunEvent;
 
 /// <summary>How far it is.</summary>
 /// <param name="Step">Steps done.</param>
@@ -68,16 +70,26 @@ public sealed record Started(
 public sealed record Progress(
     long Step, long Steps, long Epoch, double? TrainLoss, double? SamplesPerSecond, double ElapsedSeconds, double? RemainingSeconds) : RunEvent;
 
-/// <summary>A pass over the training set and the evaluation after it are done.</summary>
+/// <summary>A pass over the training set is done, and the evaluation after it, if there is one.</summary>
 /// <param name="Epoch">From 1.</param>
 /// <param name="Step">Steps done.</param>
 /// <param name="TrainLoss">Mean over the epoch.</param>
-/// <param name="TestLoss">Mean over the test set.</param>
-/// <param name="TestAccuracy">Fraction, 0 to 1.</param>
+/// <param name="TestLoss">Mean over the test set; null if it was not evaluated.</param>
+/// <param name="TestAccuracy">Fraction, 0 to 1; null if it was not evaluated.</param>
 /// <param name="SamplesPerSecond">Of the run so far.</param>
 /// <param name="ElapsedSeconds">Since the process began.</param>
+/// <param name="EvaluationSeconds">What the evaluation took.</param>
 public sealed record EpochDone(
-    long Epoch, long Step, double? TrainLoss, double? TestLoss, double? TestAccuracy, double? SamplesPerSecond, double ElapsedSeconds) : RunEvent;
+    long Epoch, long Step, double? TrainLoss, double? TestLoss, double? TestAccuracy, double? SamplesPerSecond, double ElapsedSeconds,
+    double EvaluationSeconds = 0) : RunEvent;
+
+/// <summary>The test set was evaluated within an epoch. (After one, <see cref="EpochDone"/> says it, at the end <see cref="Completed"/>.)</summary>
+/// <param name="Step">Steps done.</param>
+/// <param name="TestLoss">Mean over the test set.</param>
+/// <param name="TestAccuracy">Fraction, 0 to 1.</param>
+/// <param name="EvaluationSeconds">What it took.</param>
+/// <param name="ElapsedSeconds">Since the process began.</param>
+public sealed record Evaluated(long Step, double? TestLoss, double? TestAccuracy, double EvaluationSeconds, double ElapsedSeconds) : RunEvent;
 
 /// <summary>Something happened to a worker.</summary>
 /// <param name="What">joined, left, lost, refused, reissued (took over somebody's shards), quarantined or evicted (it computed wrongly: for a time, for good), slow (the others wait for it), waiting (the run cannot go on), or exited (a process started here).</param>
@@ -105,7 +117,8 @@ public sealed record Stopped(long Step, string Run, int ExitCode) : RunEvent;
 /// <summary>The run, or the command, has ended without a result.</summary>
 /// <param name="Reason">What was wrong, where, and what to do.</param>
 /// <param name="ExitCode">Of the process.</param>
-public sealed record Failed(string Reason, int ExitCode) : RunEvent;
+/// <param name="IsOfTraining">Whether the training itself cannot go on (NaN, infinity): another attempt would end in the same way.</param>
+public sealed record Failed(string Reason, int ExitCode, bool IsOfTraining = false) : RunEvent;
 
 /// <summary>The run is done.</summary>
 /// <param name="Run">The run directory.</param>
@@ -126,10 +139,11 @@ public sealed record Failed(string Reason, int ExitCode) : RunEvent;
 /// <param name="ResumedFrom">The step it was resumed from; null if it began at 0.</param>
 /// <param name="NumericsRevision">The contract of bits.</param>
 /// <param name="ParametersSha256">The proof: see docs/determinism.md.</param>
+/// <param name="EvaluationSeconds">The part of <paramref name="ElapsedSeconds"/> spent in evaluations by this process.</param>
 public sealed record Completed(
     string Run, string Model, string Dataset, string Optimizer, long Steps, long Epochs, double? TrainLoss, double? TestLoss,
     double? TestAccuracy, double? SamplesPerSecond, double ElapsedSeconds, int Workers, int? Threads, int Shards, ulong Seed, long? ResumedFrom,
-    int NumericsRevision, string ParametersSha256) : RunEvent;
+    int NumericsRevision, string ParametersSha256, double EvaluationSeconds = 0) : RunEvent;
 
 /// <summary>Generated, since reflection would cost a short run a tenth of its time.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

@@ -27,6 +27,8 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     private long _lossCount;
     private long _stepsDone;
     private bool _isViewFailing;
+    private long? _evaluationBegan;
+    private TimeSpan _evaluating;
 
     /// <summary>A reporter for one run.</summary>
     /// <param name="spec">The run.</param>
@@ -56,7 +58,8 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
         _lastProgress = _lastMetrics = _surroundings.Time.GetTimestamp();
         Emit(new Started(
             _directory.FullPath, _spec.Model.Name, _spec.Dataset.Name, _spec.Optimizer.Name, _spec.TotalSteps, _spec.StepsPerEpoch, _spec.BatchSize,
-            _spec.ShardCount, _spec.Seed, _workers, _threads, address, ProductVersion.Text, _spec.NumericsRevision));
+            _spec.ShardCount, _spec.Seed, _workers, _threads, address, ProductVersion.Text, _spec.NumericsRevision,
+            _spec.Dataset.Holdout is null ? null : _spec.Dataset.TestCount));
     }
 
     /// <inheritdoc/>
@@ -66,6 +69,11 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
         Volatile.Write(ref _stepsDone, stepsDone);
         _lossSum += state.LastStepLoss;
         _lossCount++;
+        if (stepsDone % _spec.StepsPerEpoch == 0 && !_spec.EvaluationIsDue(stepsDone))
+        {
+            EmitEpoch(stepsDone, state, evaluation: null, inEvaluation: TimeSpan.Zero);
+        }
+
         if (_surroundings.Time.GetElapsedTime(_lastProgress, now) >= _view.Interval)
         {
             ReportProgress(stepsDone, now);
@@ -73,22 +81,25 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     }
 
     /// <inheritdoc/>
-    public void EvaluationStarted(long stepsDone)
-    {
-    }
+    public void EvaluationStarted(long stepsDone) => _evaluationBegan ??= _surroundings.Time.GetTimestamp();
 
     /// <inheritdoc/>
     public void EvaluationDone(long stepsDone, TrainingState state)
     {
+        var took = _evaluationBegan is { } began ? _surroundings.Time.GetElapsedTime(began) : TimeSpan.Zero;
+        _evaluationBegan = null;
+        _evaluating += took;
         if (stepsDone % _spec.StepsPerEpoch == 0)
         {
-            Emit(new EpochDone(
-                stepsDone / _spec.StepsPerEpoch,
+            EmitEpoch(stepsDone, state, state.LastEvaluation, took);
+        }
+        else if (stepsDone < _spec.TotalSteps)
+        {
+            Emit(new Evaluated(
                 stepsDone,
-                RunEvent.Finite(state.TrainLoss),
                 RunEvent.Finite(state.LastEvaluation?.Loss),
                 RunEvent.Finite(state.LastEvaluation?.Accuracy),
-                RunEvent.Finite(_meter.SamplesPerSecond),
+                took.TotalSeconds,
                 _surroundings.Elapsed.TotalSeconds));
         }
 
@@ -107,11 +118,11 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     public void Stop(long stepsDone, int exitCode) => Emit(new Stopped(stepsDone, _directory.FullPath, exitCode));
 
     /// <summary>The run has failed. The view is told by whoever decides the exit code.</summary>
-    public void Fail(string reason, int exitCode)
+    public void Fail(Failure failure)
     {
         lock (_gate)
         {
-            _metrics.Write(new Failed(reason, exitCode).ToJson());
+            _metrics.Write(new Failed(failure.Reason, failure.ExitCode, failure.IsOfTraining).ToJson());
         }
     }
 
@@ -134,10 +145,21 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
         _spec.Seed,
         _resumedFrom,
         _spec.NumericsRevision,
-        ParametersHash.Sha256(state.Parameters.Values)));
+        ParametersHash.Sha256(state.Parameters.Values),
+        _evaluating.TotalSeconds));
 
     /// <inheritdoc/>
     public void Dispose() => _metrics.Dispose();
+
+    private void EmitEpoch(long stepsDone, TrainingState state, Evaluation? evaluation, TimeSpan inEvaluation) => Emit(new EpochDone(
+        stepsDone / _spec.StepsPerEpoch,
+        stepsDone,
+        RunEvent.Finite(state.TrainLoss),
+        RunEvent.Finite(evaluation?.Loss),
+        RunEvent.Finite(evaluation?.Accuracy),
+        RunEvent.Finite(_meter.SamplesPerSecond),
+        _surroundings.Elapsed.TotalSeconds,
+        inEvaluation.TotalSeconds));
 
     private void ReportProgress(long stepsDone, long now)
     {

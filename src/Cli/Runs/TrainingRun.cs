@@ -63,7 +63,7 @@ public sealed class TrainingRun : IDisposable
     {
         var surroundings = _call.Surroundings;
         var request = RunRequest.From(TakeUp(), surroundings);
-        var loaded = await surroundings.Load(request.DatasetName, request.DataDirectory, _call.Stop.Token).ConfigureAwait(false);
+        var loaded = await request.LoadAsync(surroundings, _call.Stop.Token).ConfigureAwait(false);
         var spec = request.ToSpec(loaded.Dataset);
         RequireSameRun(spec);
         var isNew = _run is null;
@@ -189,7 +189,7 @@ public sealed class TrainingRun : IDisposable
     {
         var failure = Failure.Of(e, _call);
         _run!.Log.Failure(failure.IsForeseen ? null : e, failure.Reason);
-        reporter.Fail(failure.Reason, failure.ExitCode);
+        reporter.Fail(failure);
     }
 
     private static IRunView CreateView(SettingValues values, Surroundings surroundings) =>

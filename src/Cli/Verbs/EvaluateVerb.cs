@@ -43,7 +43,7 @@ public sealed partial class EvaluateVerb : Verb
         call.Surroundings.Output.WriteLine(call.Values.Get(CommonOptions.Json, false)
             ? JsonSerializer.Serialize(result, EvaluationJson.Default.EvaluationLine)
             : $"""
-              {result.Model} on the {result.Samples} test samples of {result.Dataset}
+              {result.Model} on the {result.Samples} {(result.IsHeldOut ? "held-out training samples" : "test samples")} of {result.Dataset}
                 test accuracy     {EventText.Percent(result.TestAccuracy)}
                 test loss         {EventText.Number(result.TestLoss, "F4")}
                 parametersSha256  {result.ParametersSha256}
@@ -65,9 +65,9 @@ public sealed partial class EvaluateVerb : Verb
         using var parameters = new ParameterSet(request.Model.ParameterLayout());
         SafeTensors.ReadInto(directory.ParametersPath, parameters.Layout, parameters.Values);
 
-        var loaded = await surroundings.Load(request.DatasetName, request.DataDirectory, call.Stop.Token).ConfigureAwait(false);
+        var loaded = await request.LoadAsync(surroundings, call.Stop.Token).ConfigureAwait(false);
         var spec = request.ToSpec(loaded.Dataset);
-        return Evaluate(call, spec.Model, parameters, loaded.Dataset) with { Run = directory.FullPath };
+        return Evaluate(call, spec.Model, parameters, loaded.Dataset) with { Run = directory.FullPath, IsHeldOut = spec.Dataset.Holdout is not null };
     }
 
     private static async Task<EvaluationLine> EvaluateWeights(VerbCall call)
@@ -111,6 +111,10 @@ public sealed partial class EvaluateVerb : Verb
         /// <summary>The run directory, if one was evaluated.</summary>
         [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
         public string? Run { get; init; }
+
+        /// <summary>Whether the samples were held out of the training set.</summary>
+        [JsonIgnore]
+        public bool IsHeldOut { get; init; }
 
         /// <summary>The weight file, if one was.</summary>
         [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

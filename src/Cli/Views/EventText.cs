@@ -13,8 +13,10 @@ public static class EventText
         Started started => Of(started),
         Progress progress => Invariant($"step {progress.Step:N0} of {progress.Steps:N0}, epoch {progress.Epoch}: ")
             + Invariant($"loss {Number(progress.TrainLoss, "F4")}, {Number(progress.SamplesPerSecond, "N0")} samples/s, {Remaining(progress)} to go"),
-        EpochDone epoch => Invariant($"epoch {epoch.Epoch}: train loss {Number(epoch.TrainLoss, "F4")}, test loss {Number(epoch.TestLoss, "F4")}, ")
-            + Invariant($"test accuracy {Percent(epoch.TestAccuracy)}, {Number(epoch.SamplesPerSecond, "N0")} samples/s, {epoch.ElapsedSeconds:F1} s"),
+        EpochDone epoch => Invariant($"epoch {epoch.Epoch}: train loss {Number(epoch.TrainLoss, "F4")}, ")
+            + (epoch is { TestLoss: null, TestAccuracy: null } ? "" : Test(epoch.TestLoss, epoch.TestAccuracy, epoch.EvaluationSeconds) + ", ")
+            + Invariant($"{Number(epoch.SamplesPerSecond, "N0")} samples/s, {epoch.ElapsedSeconds:F1} s"),
+        Evaluated evaluated => Invariant($"step {evaluated.Step:N0}: {Test(evaluated.TestLoss, evaluated.TestAccuracy, evaluated.EvaluationSeconds)}, {evaluated.ElapsedSeconds:F1} s"),
         WorkerChanged worker => $"worker {worker.Worker}".TrimEnd() + $" {worker.What}" + (worker.Reason is null ? "" : $": {worker.Reason}"),
         CheckpointDone { Reason: { } reason } failed => Invariant($"the checkpoint of step {failed.Step:N0} could not be written: {reason}"),
         CheckpointDone saved => Invariant($"checkpoint of step {saved.Step:N0} in {saved.Seconds:F1} s: {saved.Path}"),
@@ -44,6 +46,11 @@ public static class EventText
             .Append(CultureInfo.InvariantCulture, $"{started.Steps:N0} steps ({started.StepsPerEpoch:N0} per epoch), {started.Shards} shards, seed {started.Seed}, {who}")
             .AppendLine()
             .Append(CultureInfo.InvariantCulture, $"run directory {started.Run}");
+        if (started.HeldOut is { } heldOut)
+        {
+            text.AppendLine().Append(CultureInfo.InvariantCulture, $"the test samples are {heldOut:N0} held out of the training set; its own test set is not touched");
+        }
+
         if (started.Address is { } address)
         {
             text.AppendLine().Append(CultureInfo.InvariantCulture, $"more workers can join: disttrain worker --coordinator {address}");
@@ -54,6 +61,7 @@ public static class EventText
 
     private static string Of(Completed completed) => new StringBuilder()
         .Append(CultureInfo.InvariantCulture, $"done: {completed.Steps:N0} steps in {completed.ElapsedSeconds:F1} s")
+        .Append(CultureInfo.InvariantCulture, $", {completed.EvaluationSeconds:F1} s of it in evaluations")
         .Append(CultureInfo.InvariantCulture, $" ({Number(completed.SamplesPerSecond, "N0")} samples/s inside steps)").AppendLine()
         .Append(CultureInfo.InvariantCulture, $"  test accuracy     {Percent(completed.TestAccuracy)}").AppendLine()
         .Append(CultureInfo.InvariantCulture, $"  test loss         {Number(completed.TestLoss, "F4")}").AppendLine()
@@ -62,6 +70,9 @@ public static class EventText
         .Append(CultureInfo.InvariantCulture, $"  run directory     {completed.Run}").AppendLine()
         .Append(CultureInfo.InvariantCulture, $"next: disttrain evaluate {completed.Run}")
         .ToString();
+
+    private static string Test(double? loss, double? accuracy, double seconds) =>
+        Invariant($"test loss {Number(loss, "F4")}, test accuracy {Percent(accuracy)} (evaluated in {seconds:F1} s)");
 
     private static string Plural(int count, string noun) => Invariant($"{count} {noun}{(count == 1 ? "" : "s")}");
 

@@ -41,9 +41,13 @@ public sealed class LiveView : IRunView
                 case Progress progress:
                     Draw(progress);
                     break;
-                case EpochDone epoch:
-                    _accuracy = EventText.Percent(epoch.TestAccuracy);
-                    _console.WriteLine(EventText.Of(epoch));
+                case EpochDone { TestAccuracy: { } accuracy }:
+                    _accuracy = EventText.Percent(accuracy);
+                    _console.WriteLine(EventText.Of(happened));
+                    break;
+                case Evaluated evaluated:
+                    _accuracy = EventText.Percent(evaluated.TestAccuracy);
+                    _console.WriteLine(EventText.Of(evaluated));
                     break;
                 case CheckpointDone { Reason: null }:
                     break;

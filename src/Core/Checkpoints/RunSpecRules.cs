@@ -11,7 +11,8 @@ public static class RunSpecRules
     private const string InCheckpoint = "in the checkpoint";
     private const string AskedFor = "asked for";
 
-    private static readonly string[] MayGrow = ["epochs", "steps"];
+    /// <summary>The length may grow, and when to evaluate may change: both move no bit of what was computed.</summary>
+    private static readonly string[] ChangeNoBits = ["epochs", "steps", "evaluateEvery"];
 
     /// <summary>Every field that differs, for example <c>optimizer.learningRate: 0.1 in the checkpoint, 0.2 asked for</c>, in the order of run.json.</summary>
     /// <param name="checkpoint">The run that the checkpoint is of.</param>
@@ -27,12 +28,13 @@ public static class RunSpecRules
         [.. Fields(first, second, inFirst, inSecond).Select(field => field.Text)];
 
     /// <summary>
-    /// Whether two runs are the same but for their length, and their schedule does not depend on that: then their bits are equal as far as both go.
+    /// Whether two runs are the same but for their length and when they evaluate, and their schedule does not depend on that: then their bits are equal as far as both go.
     /// </summary>
     public static bool AreEqualButForLength(RunSpec first, RunSpec second) => ThatChangeBits(first, second).Count == 0 && !RatesDiffer(first, second);
 
     /// <summary>
-    /// Whether a run may go on from a checkpoint: its epochs or steps may grow (and one be given instead of the other), everything else is equal.
+    /// Whether a run may go on from a checkpoint: its epochs or steps may grow (and one be given instead of the other), it may evaluate at
+    /// other times, everything else is equal.
     /// They may not where a schedule runs over all of them: the steps already done were of another one.
     /// </summary>
     /// <param name="checkpoint">The run that the checkpoint is of.</param>
@@ -65,7 +67,7 @@ public static class RunSpecRules
 
     /// <summary>The differing fields that change bits.</summary>
     private static List<string> ThatChangeBits(RunSpec checkpoint, RunSpec asked) =>
-        [.. Fields(checkpoint, asked, InCheckpoint, AskedFor).Where(field => !MayGrow.Contains(field.Path)).Select(field => field.Text)];
+        [.. Fields(checkpoint, asked, InCheckpoint, AskedFor).Where(field => !ChangeNoBits.Contains(field.Path)).Select(field => field.Text)];
 
     private static List<(string Path, string Text)> Fields(RunSpec first, RunSpec second, string inFirst, string inSecond)
     {

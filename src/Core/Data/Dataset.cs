@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using DistTrain.Core.Training;
 
 namespace DistTrain.Core.Data;
 
@@ -61,6 +62,32 @@ public sealed class Dataset
             place = place[sizeof(int)..];
         }
         return header;
+    }
+
+    /// <summary>
+    /// A validation split: of the N training samples round(fraction · N), half to even, are held out and become the test set, the others stay to train on; this
+    /// dataset's own test set takes no part. Held out are the first places of the permutation (<see cref="Sampler"/>) drawn from the stream
+    /// (seed, <see cref="RandomPurpose.Holdout"/>); both parts keep the order of the whole.
+    /// </summary>
+    /// <param name="fraction">In (0, 1).</param>
+    /// <param name="seed">Draws the samples.</param>
+    /// <exception cref="InvalidInputException">One of the parts would be empty.</exception>
+    public Dataset Split(double fraction, ulong seed)
+    {
+        if (!(fraction is > 0 and < 1))
+            throw new InvalidInputException($"A fraction of {fraction:R} is to be held out; it must be above 0 and below 1.");
+        var held = (int)Math.Round(fraction * Train.Count);
+        if (held < 1 || held >= Train.Count)
+        {
+            throw new InvalidInputException(
+                $"Of the {Train.Count} training samples of {Name} a fraction of {fraction:R} is {held}: there must be some to train on and some to hold out. "
+                + "Hold out another fraction.");
+        }
+        var order = new int[Train.Count];
+        Sampler.Permutation(new RandomStream(seed, RandomPurpose.Holdout), order);
+        order.AsSpan(0, held).Sort();
+        order.AsSpan(held).Sort();
+        return new Dataset(Name, Train.Select(order.AsSpan(held)), Train.Select(order.AsSpan(0, held)));
     }
 
     private static (int Channels, int Height, int Width, int ClassCount, ElementKind Kind) Shape(LabeledImages images) =>

@@ -100,6 +100,21 @@ public sealed class LabeledImages
     /// <summary>Elements per sample: channels · height · width.</summary>
     public int ImageSize => Channels * Height * Width;
 
+    /// <summary>Copies of some of the images, in the order of their numbers.</summary>
+    /// <param name="indices">Each in [0, <see cref="Count"/>).</param>
+    public LabeledImages Select(ReadOnlySpan<int> indices)
+    {
+        var sampleBytes = ImageSize * ElementBytes;
+        var elements = new byte[checked(indices.Length * sampleBytes)];
+        var labels = new byte[indices.Length];
+        for (var i = 0; i < indices.Length; i++)
+        {
+            Elements.AsSpan(indices[i] * sampleBytes, sampleBytes).CopyTo(elements.AsSpan(i * sampleBytes));
+            labels[i] = Labels[indices[i]];
+        }
+        return new LabeledImages(elements, ElementKind, labels, Height, Width, Channels, ClassCount);
+    }
+
     /// <summary>The pixels of one image, shape (channels, height, width).</summary>
     /// <exception cref="InvalidOperationException">The elements are not bytes.</exception>
     public ReadOnlySpan<byte> Image(int index) => Pixels.AsSpan(checked(index * ImageSize), ImageSize);

@@ -15,6 +15,7 @@ namespace DistTrain.Core.Training;
 /// that is no square: see <see cref="SampleShape"/>.
 /// </param>
 /// <param name="Elements">What an element is; null for bytes.</param>
+/// <param name="Holdout">How the two sets were drawn from the training set of the dataset of that name; null if they are its own.</param>
 public sealed record DatasetSpec(
     string Name,
     string Digest,
@@ -23,7 +24,8 @@ public sealed record DatasetSpec(
     int SampleSize,
     int ClassCount,
     IReadOnlyList<int>? Shape = null,
-    ElementKind? Elements = null)
+    ElementKind? Elements = null,
+    HoldoutSpec? Holdout = null)
 {
     private const int ImageRank = 3;
 
@@ -90,8 +92,8 @@ public sealed record DatasetSpec(
     /// <summary>By value, the shape's dimensions too.</summary>
     public bool Equals(DatasetSpec? other) =>
         other is not null
-        && (Name, Digest, TrainCount, TestCount, SampleSize, ClassCount, Elements)
-            == (other.Name, other.Digest, other.TrainCount, other.TestCount, other.SampleSize, other.ClassCount, other.Elements)
+        && (Name, Digest, TrainCount, TestCount, SampleSize, ClassCount, Elements, Holdout)
+            == (other.Name, other.Digest, other.TrainCount, other.TestCount, other.SampleSize, other.ClassCount, other.Elements, other.Holdout)
         && (Shape is null ? other.Shape is null : other.Shape is not null && Shape.SequenceEqual(other.Shape));
 
     /// <inheritdoc/>
@@ -102,4 +104,14 @@ public sealed record DatasetSpec(
         var side = (int)Math.Sqrt(size);
         return side * side == size ? [1, side, side] : [1, 1, size];
     }
+}
+
+/// <summary>A validation split: see <see cref="Dataset.Split"/>.</summary>
+/// <param name="Fraction">Of the training set that is held out, in (0, 1).</param>
+/// <param name="Seed">Draws the samples.</param>
+public sealed record HoldoutSpec(double Fraction, ulong Seed)
+{
+    /// <summary>The dataset of which the training set is what is left and the test set what is held out.</summary>
+    /// <exception cref="InvalidInputException">The training set is too small for it.</exception>
+    public Dataset Apply(Dataset whole) => whole.Split(Fraction, Seed);
 }

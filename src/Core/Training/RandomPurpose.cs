@@ -29,4 +29,10 @@ public enum RandomPurpose
 
     /// <summary>Which nodes two workers compute: changes no bit of a result.</summary>
     Audit = 7,
+
+    /// <summary>Which samples are held out of a training set for validation.</summary>
+    Holdout = 8,
+
+    /// <summary>The trials of a hyperparameter search.</summary>
+    Search = 9,
 }

@@ -16,6 +16,10 @@ namespace DistTrain.Core.Training;
 /// <param name="Steps">How long to train; null if <paramref name="Epochs"/> says it.</param>
 /// <param name="NumericsRevision">Which contract of bits: <see cref="CurrentNumericsRevision"/>.</param>
 /// <param name="Augmentation">How the images of a training step are moved; null for not at all.</param>
+/// <param name="EvaluateEvery">
+/// When the test set is evaluated, besides at the end: after every so many steps; 0 for at the end only; null (the default) for after each epoch.
+/// It moves no bit of the parameters.
+/// </param>
 public sealed record RunSpec(
     ModelSpec Model,
     DatasetSpec Dataset,
@@ -26,7 +30,8 @@ public sealed record RunSpec(
     int? Epochs = null,
     long? Steps = null,
     int NumericsRevision = RunSpec.CurrentNumericsRevision,
-    AugmentationSpec? Augmentation = null)
+    AugmentationSpec? Augmentation = null,
+    long? EvaluateEvery = null)
 {
     /// <summary>Raised only with a page in docs/decisions/ that says why bits changed.</summary>
     public const int CurrentNumericsRevision = 1;
@@ -67,8 +72,13 @@ public sealed record RunSpec(
         }
     }
 
-    /// <summary>Whether the test set is evaluated after that many steps: after each epoch, and at the end.</summary>
-    public bool EvaluationIsDue(long stepsDone) => stepsDone > 0 && (stepsDone == TotalSteps || stepsDone % StepsPerEpoch == 0);
+    /// <summary>Whether the test set is evaluated after that many steps: as <see cref="EvaluateEvery"/> says, and at the end.</summary>
+    public bool EvaluationIsDue(long stepsDone) => stepsDone > 0 && (stepsDone == TotalSteps || EvaluateEvery switch
+    {
+        null => stepsDone % StepsPerEpoch == 0,
+        0 => false,
+        { } every => stepsDone % every == 0,
+    });
 
     /// <summary>The fewest elements that a statistic of batch normalisation is over, in any shard of any step; null without one.</summary>
     private long? SmallestStatistic => Model.Chain().SmallestStatisticSize is { } size
@@ -111,7 +121,9 @@ public sealed record RunSpec(
         Require(Epochs is null != Steps is null, "A run lasts a number of epochs or a number of steps: give one of the two.");
         Require(Epochs is null or >= 1, $"The number of epochs is {Epochs}; it must be at least 1.");
         Require(Steps is null or (>= 1 and < RandomStream.StepLimit), $"The number of steps is {Steps}; it must be from 1 to {RandomStream.StepLimit - 1}.");
+        Require(EvaluateEvery is null or >= 0, $"An evaluation every {EvaluateEvery} steps; it must be every 1 or more, or 0 for at the end only.");
         Require(Dataset.TrainCount >= 1 && Dataset.TestCount >= 1, $"The dataset {Dataset.Name} is empty.");
+        Require(Dataset.Holdout is null or { Fraction: > 0 and < 1 }, $"A fraction of {Dataset.Holdout?.Fraction} is held out; it must be above 0 and below 1.");
         Require(TotalSteps < RandomStream.StepLimit, $"{Epochs} epochs are {TotalSteps} steps; there must be fewer than {RandomStream.StepLimit}.");
         Optimizer.Schedule?.ValidateFor(TotalSteps);
         Require(

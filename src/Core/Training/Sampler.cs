@@ -22,7 +22,12 @@ public static class Sampler
     /// </summary>
     public static void Permutation(ulong seed, long epoch, Span<int> order)
     {
-        var random = new RandomStream(seed, RandomPurpose.Permutation, layer: 0, epoch);
+        Permutation(new RandomStream(seed, RandomPurpose.Permutation, layer: 0, epoch), order);
+    }
+
+    /// <summary>The same, drawn from the 64-bit elements of any stream.</summary>
+    public static void Permutation(in RandomStream random, Span<int> order)
+    {
         for (var i = 0; i < order.Length; i++) order[i] = i;
         var place = order.Length - 1;
         if (place > 0 && (place & 1) == 0)

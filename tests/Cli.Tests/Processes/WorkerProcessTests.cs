@@ -28,16 +28,23 @@ public sealed class WorkerProcessTests : IDisposable
 
     public void Dispose() => _command.Dispose();
 
-    [Fact]
-    public async Task Train_OnTwoWorkers_GivesTheBitsOfOneProcess()
+    [Theory]
+    [InlineData(null)]
+    [InlineData("0.3")]
+    public async Task Train_OnTwoWorkers_GivesTheBitsOfOneProcess(string? holdout)
     {
-        string[] options = ["--epochs", "3", "--batch-size", "17", "--shards", "5", "--optimizer", "adam"];
+        string[] options =
+        [
+            "--epochs", "3", "--batch-size", "17", "--shards", "5", "--optimizer", "adam", "--evaluate-every", "4",
+            .. holdout is null ? Array.Empty<string>() : ["--holdout", holdout],
+        ];
         Assert.Equal(0, await _command.RunAsync(["train", "--json", "--out", "alone", .. options]));
         var alone = _command.Last.GetProperty("parametersSha256").GetString();
 
         Assert.Equal(0, await _command.RunAsync(["train", "--json", "--out", "run", "--workers", "2", .. options]));
 
         Assert.Equal(alone, _command.Last.GetProperty("parametersSha256").GetString());
+        Assert.True(_command.Last.GetProperty("evaluationSeconds").GetDouble() > 0);
         Assert.Equal(2, _command.Last.GetProperty("workers").GetInt32());
         Assert.Equal(2, Happened("joined").Count);
         Assert.Empty(Happened("exited"));

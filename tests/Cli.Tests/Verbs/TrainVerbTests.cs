@@ -20,6 +20,7 @@ public sealed class TrainVerbTests : IDisposable
         [
             "event", "run", "model", "dataset", "optimizer", "steps", "epochs", "trainLoss", "testLoss", "testAccuracy", "samplesPerSecond",
             "elapsedSeconds", "workers", "threads", "shards", "seed", "resumedFrom", "numericsRevision", "parametersSha256",
+            "evaluationSeconds",
         ];
         Assert.Equal(members, _command.Last.EnumerateObject().Select(member => member.Name));
         Assert.Equal(["started", "epoch", "epoch", "checkpoint", "completed"], _command.Lines.Select(line => line.GetProperty("event").GetString()));

@@ -12,8 +12,10 @@ public sealed class WeightFileFixtureTests
 {
     private const double Tolerance = 1e-6;
 
+    private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web);
+
     private static readonly Fixtures Recorded = JsonSerializer.Deserialize<Fixtures>(
-        File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "fixtures", "pytorch-inspect.json")), new JsonSerializerOptions(JsonSerializerDefaults.Web))!;
+        File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "fixtures", "pytorch-inspect.json")), Options)!;
 
     public static TheoryData<string> Names => [.. Recorded.Files.Select(file => file.Name)];
 

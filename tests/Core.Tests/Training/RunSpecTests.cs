@@ -1,3 +1,4 @@
+using DistTrain.Core.Formats;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
 using DistTrain.Core.Training;
@@ -26,6 +27,31 @@ public sealed class RunSpecTests
         Assert.Equal(2, (Run with { Dataset = Run.Dataset with { TestCount = 501 } }).EvaluationShardCount);
     }
 
+    [Theory]
+    [InlineData(null, "619 1238")]
+    [InlineData(0L, "1238")]
+    [InlineData(500L, "500 1000 1238")]
+    [InlineData(619L, "619 1238")]
+    public void EvaluationIsDue_EachRule_IsDueThenAndAtTheEnd(long? every, string expected)
+    {
+        var run = Run with { EvaluateEvery = every };
+
+        Assert.Equal(expected, string.Join(' ', Enumerable.Range(0, 1239).Where(steps => run.EvaluationIsDue(steps))));
+    }
+
+    /// <summary>The hash of a specification is in the names and the records of runs made before these members were there.</summary>
+    [Fact]
+    public void Json_NewMembersNotGiven_AreNotWritten()
+    {
+        var json = SpecJson.Write(Run, indented: false);
+
+        Assert.DoesNotContain("evaluateEvery", json, StringComparison.Ordinal);
+        Assert.DoesNotContain("holdout", json, StringComparison.Ordinal);
+        var other = Run with { EvaluateEvery = 0, Dataset = Run.Dataset with { Holdout = new HoldoutSpec(0.1, ulong.MaxValue) } };
+        Assert.Equal(other.Dataset.Holdout, SpecJson.ReadRun(SpecJson.Write(other), "test").Dataset.Holdout);
+        Assert.Equal(0, SpecJson.ReadRun(SpecJson.Write(other), "test").EvaluateEvery);
+    }
+
     [Fact]
     public void Validate_WhatCannotBe_IsRefusedWithTheValue()
     {
@@ -43,6 +69,8 @@ public sealed class RunSpecTests
         Refuses(Run with { BatchSize = 1, Epochs = 1 << 30 }, "steps");
         Refuses(Run with { Dataset = Run.Dataset with { TrainCount = 0 } }, "mnist is empty");
         Refuses(Run with { Dataset = Run.Dataset with { TestCount = 0 } }, "mnist is empty");
+        Refuses(Run with { EvaluateEvery = -1 }, "every -1 steps");
+        Refuses(Run with { Dataset = Run.Dataset with { Holdout = new HoldoutSpec(1, 1) } }, "fraction of 1");
         Refuses(Run with { NumericsRevision = 2 }, "revision 2");
         Refuses(Run with { Dataset = Run.Dataset with { SampleSize = 1024 } }, "(784,)", "1024");
         Refuses(Run with { Dataset = Run.Dataset with { ClassCount = 26 } }, "10 scores", "26 classes");
