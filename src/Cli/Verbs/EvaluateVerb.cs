@@ -74,7 +74,7 @@ public sealed partial class EvaluateVerb : Verb
     {
         var (values, surroundings) = (call.Values, call.Surroundings);
         var path = surroundings.Resolve(values.FindText(CommonOptions.Weights) ?? throw new InvalidInputException(
-            "There is nothing to evaluate: name a run (disttrain evaluate RUN), or a model and the file of its parameters (disttrain evaluate --model NAME --weights FILE)."));
+            "There is nothing to evaluate: name a run (disttrain evaluate RUN), or a model and the file of its parameters (disttrain evaluate --model NAME --weights FILE). 'disttrain evaluate --help' lists what there is."));
         var model = RunRequest.ReadModel(values, surroundings);
         using var parameters = new ParameterSet(model.ParameterLayout());
         var report = WeightFile.ReadInto(path, parameters.Layout, parameters.Values);

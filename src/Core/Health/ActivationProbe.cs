@@ -22,10 +22,13 @@ public sealed class ActivationProbe
     private readonly ScoreObserver _scores;
 
     /// <summary>A model to be looked at.</summary>
-    public ActivationProbe(ModelSpec model)
+    /// <param name="model">The model.</param>
+    /// <param name="scoresOnly">True for <see cref="Predictions"/> alone, which costs next to nothing; default all layers.</param>
+    public ActivationProbe(ModelSpec model, bool scoresOnly = false)
     {
-        var layers = Watch(model.Chain(), prefix: "", before: "the input");
-        _scores = new ScoreObserver(model.Chain().Output.Size);
+        var chain = model.Chain();
+        List<LayerSpec> layers = scoresOnly ? [.. chain.Layers] : Watch(chain, prefix: "", before: "the input");
+        _scores = new ScoreObserver(chain.Output.Size);
         layers[^1] = new WatchedSpec(layers[^1], _scores);
         Model = model with { Layers = layers };
     }

@@ -23,7 +23,7 @@ public static class HealthCheck
     {
         var sample = Sample(dataset.Train);
         var training = new ActivationProbe(run.Model);
-        var test = new ActivationProbe(run.Model);
+        var test = new ActivationProbe(run.Model, scoresOnly: true);
         var currentLoss = Loss(training.Model, current, sample);
         Loss(test.Model, current, dataset.Test);
         var labels = new int[test.Predictions.Count];

@@ -62,7 +62,7 @@ public sealed class InspectVerbTests : IDisposable
 
         Assert.Equal(0, await _command.TrainAsync("--model", "mine.json"));
 
-        var written = JsonDocument.Parse(await File.ReadAllTextAsync(_command.File("mine.json"))).RootElement;
+        var written = JsonDocument.Parse(await File.ReadAllTextAsync(_command.File("mine.json"), TestContext.Current.CancellationToken)).RootElement;
         Assert.Equal(JsonSerializer.Serialize(written.GetProperty("layers")), JsonSerializer.Serialize(JsonDocument.Parse(_command.Spec("model.layers")).RootElement));
     }
 
@@ -133,6 +133,13 @@ public sealed class InspectVerbTests : IDisposable
         Assert.Equal(
             "two-layer on synthetic after 90 steps; looked at 120 training and 40 test images\nnothing found", _command.Output.TrimEnd().ReplaceLineEndings("\n"));
 
+        // As a run looks that is still going on.
+        File.Move(_command.File("run/parameters.safetensors"), _command.File("parameters"));
+        Assert.Equal(0, await _command.RunAsync("inspect", "--health", "run", "--json"));
+        Assert.Empty(Findings());
+
+        // As one whose result was copied alone.
+        File.Move(_command.File("parameters"), _command.File("run/parameters.safetensors"));
         Directory.Delete(_command.File("run/checkpoints"), recursive: true);
         Assert.Equal(0, await _command.RunAsync("inspect", "--health", "run", "--json"));
         Assert.Empty(Findings());

@@ -95,7 +95,7 @@ public sealed class WeightsTests : IDisposable
     public async Task Evaluate_ModelThatDoesNotFitTheImages_NamesBothShapes()
     {
         _command.Write("other.json", """{ "name": "other", "input": [3, 8, 8], "layers": [{ "type": "affine", "units": 10 }] }""");
-        using (var parameters = SpecJson.ReadModel(await File.ReadAllTextAsync(_command.File("other.json")), "other.json").InitialParameters(1))
+        using (var parameters = SpecJson.ReadModel(await File.ReadAllTextAsync(_command.File("other.json"), TestContext.Current.CancellationToken), "other.json").InitialParameters(1))
         using (var file = File.Create(_command.File("other.safetensors")))
         {
             SafeTensors.Write(file, parameters.Layout, parameters.Values);
