@@ -50,7 +50,7 @@ public sealed class BatchNormExperiment : Experiment
             Curves = [Curve.Over(Accuracies(pair.With), "with"), Curve.Over(Accuracies(pair.Without), "without", CurveStyle.Dashed)],
             XRange = (0, epochs),
             YRange = (0, 1),
-            Legend = scale == scales[0] ? LegendPlace.UpperLeft : LegendPlace.None,
+            Legend = scale == scales[^1] ? LegendPlace.UpperLeft : LegendPlace.None,
         });
         var table = new Table(
             ["initial std", "with", "without"],
