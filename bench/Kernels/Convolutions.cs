@@ -50,6 +50,8 @@ internal static unsafe class Convolutions
         using var nodes = new AlignedBuffer<nint>(1);
         nodes.Span[0] = (nint)gradient.Pointer;
         var flops = 2d * Rows * filters * w.OutputPixels * w.Channels * w.WindowSize;
+        // An input element has the windows of one phase only; those outside of the output count, as zeros outside the image do forward.
+        var gradientFlops = 2d * Rows * filters * w.Channels * w.InputPixels * w.WindowSize / (w.Stride * w.Stride);
         double peak = 0, forward = 0, byWeight = 0, byInput = 0;
         for (var round = 0; round < Rounds; round++)
         {
@@ -58,7 +60,7 @@ internal static unsafe class Convolutions
             byWeight = Math.Max(
                 byWeight, Rate(flops, () => kernels.ConvolutionWeightGradient(y, x, workspace, plan, (float**)nodes.Pointer, 0)));
             Fill(output.Span);
-            byInput = Math.Max(byInput, Rate(flops, () => kernels.ConvolutionInputGradient(y, weight.Pointer, workspace, x)));
+            byInput = Math.Max(byInput, Rate(gradientFlops, () => kernels.ConvolutionInputGradient(y, weight.Pointer, workspace, x)));
             Fill(input.Span);
         }
 

@@ -11,9 +11,9 @@ public static class DistTrainCommand
     /// <summary>Everything it can do.</summary>
     public static IReadOnlyList<Verb> Verbs { get; } =
     [
-        new TrainVerb(), new CoordinatorVerb(), new WorkerVerb(), new EvaluateVerb(), new InspectVerb(), new CompareVerb(), new SearchVerb(),
+        new TrainVerb(), new CoordinatorVerb(), new WorkerVerb(), new EvaluateVerb(), new InspectVerb(), new CompareVerb(), new SearchVerb(), new SearchTrainerVerb(),
         new StatusVerb(), new PauseVerb(), new ResumeVerb(), new CheckpointVerb(), new StopVerb(), new ScaleVerb(),
-        new ReplayVerb(), new DiffVerb(), new GradCheckVerb(), new SimulateVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(),
+        new ReplayVerb(), new DiffVerb(), new GradCheckVerb(), new ExperimentVerb(), new SimulateVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(),
     ];
 
     /// <summary>Runs one command line.</summary>
@@ -74,7 +74,7 @@ public static class DistTrainCommand
 
     private static Command CreateCommand(Verb verb, string name, Surroundings surroundings, StopRequest stop)
     {
-        var command = new Command(name, verb.Help);
+        var command = new Command(name, verb.Help) { Hidden = verb.IsHidden };
         var options = verb.Settings.ToDictionary(setting => setting, setting => setting.CreateOption());
         foreach (var option in options.Values)
         {

@@ -41,14 +41,14 @@ public sealed record RunRequest
     /// <summary>Where to look for it, as an absolute path, or null.</summary>
     public required string? DataDirectory { get; init; }
 
-    /// <summary>How the images of a training step are moved; null for not at all.</summary>
-    public AugmentationSpec? Augmentation { get; init; }
-
     /// <summary>What is held out of its training set in place of the test set; null for nothing.</summary>
     public HoldoutSpec? Holdout { get; init; }
 
     /// <summary>When to evaluate: see <see cref="RunSpec.EvaluateEvery"/>.</summary>
     public long? EvaluateEvery { get; init; }
+
+    /// <summary>How the images of a training step are moved; null for not at all.</summary>
+    public AugmentationSpec? Augmentation { get; init; }
 
     /// <summary>The data a repeated run was made with, or null.</summary>
     public DatasetSpec? ExpectedDataset { get; init; }
@@ -75,11 +75,11 @@ public sealed record RunRequest
             Seed = seed,
             DatasetName = FindDatasetName(values, surroundings),
             DataDirectory = values.FindText(CommonOptions.Data) is { } directory ? surroundings.Resolve(directory) : null,
-            Augmentation = ReadAugmentation(values),
             Holdout = holdout,
             EvaluateEvery = values.Get(CommonOptions.EvaluateEvery, null),
             // Another split than the file's is another dataset on purpose.
             ExpectedDataset = expected?.Holdout == holdout ? expected : null,
+            Augmentation = ReadAugmentation(values),
             NumericsRevision = values.File?.NumericsRevision ?? RunSpec.CurrentNumericsRevision,
         };
         request.Optimizer.Validate();
@@ -164,13 +164,6 @@ public sealed record RunRequest
         return spec;
     }
 
-    private static AugmentationSpec? ReadAugmentation(SettingValues values)
-    {
-        var augmentation = new AugmentationSpec(
-            values.Get(SampleOptions.AugmentShift, 0), (float)values.Get(SampleOptions.AugmentRotation, 0d), values.Get(SampleOptions.AugmentFlip, false));
-        return augmentation == new AugmentationSpec() ? null : augmentation;
-    }
-
     private static HoldoutSpec? ReadHoldout(SettingValues values, ulong seed)
     {
         if (values.Find(CommonOptions.Holdout) is { } fraction)
@@ -182,6 +175,13 @@ public sealed record RunRequest
         return values.Origin(CommonOptions.HoldoutSeed) == SettingOrigin.CommandLine
             ? throw new InvalidInputException($"{CommonOptions.HoldoutSeed.Name} goes with {CommonOptions.Holdout.Name}, which says what fraction is held out.")
             : null;
+    }
+
+    private static AugmentationSpec? ReadAugmentation(SettingValues values)
+    {
+        var augmentation = new AugmentationSpec(
+            values.Get(SampleOptions.AugmentShift, 0), (float)values.Get(SampleOptions.AugmentRotation, 0d), values.Get(SampleOptions.AugmentFlip, false));
+        return augmentation == new AugmentationSpec() ? null : augmentation;
     }
 
     private static (int? Epochs, long? Steps) ReadDuration(SettingValues values)

@@ -50,7 +50,7 @@ public static class SearchOptions
     ];
 
     /// <summary>The options of a run that may be ranges.</summary>
-    public static IReadOnlyList<Setting> Searched { get; } = [.. CommonOptions.OfRun.Where(setting => !NotSearched.Contains(setting))];
+    public static IReadOnlyList<Setting> Searched { get; } = [.. CommonOptions.OfRun.Where(setting => !NotSearched.Contains(setting) && !setting.IsFlag)];
 
     /// <summary>Reads an option that is a range.</summary>
     /// <exception cref="Core.InvalidInputException">It cannot be searched, or not over these values.</exception>

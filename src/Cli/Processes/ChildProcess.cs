@@ -55,11 +55,14 @@ public sealed class ChildProcess : IAsyncDisposable
     public void CloseInput() => _process.StandardInput.Close();
 
     /// <summary>Asks a worker to leave in order, by a line on its input: it finishes what it does, and says goodbye.</summary>
-    public void AskToLeave()
+    public void AskToLeave() => Send("leave");
+
+    /// <summary>Writes a line on its input; one that has ended takes none.</summary>
+    public void Send(string line)
     {
         try
         {
-            _process.StandardInput.WriteLine("leave");
+            _process.StandardInput.WriteLine(line);
             _process.StandardInput.Flush();
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException)

@@ -10,18 +10,21 @@ public static class InputWatch
     private static ITimer? _deadline;
 
     /// <summary>Begins to watch.</summary>
-    public static void Start(StopRequest stop, TimeProvider time)
+    /// <param name="stop">Asked when the input has closed.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="take">Takes the lines that come before; null ignores them.</param>
+    public static void Start(StopRequest stop, TimeProvider time, Action<string>? take = null)
     {
         // A thread of its own: reading a pipe blocks, and must not keep the process alive.
-        new Thread(() => Watch(stop, time)) { IsBackground = true, Name = "input watch" }.Start();
+        new Thread(() => Watch(stop, time, take)) { IsBackground = true, Name = "input watch" }.Start();
     }
 
-    private static void Watch(StopRequest stop, TimeProvider time)
+    private static void Watch(StopRequest stop, TimeProvider time, Action<string>? take)
     {
-        using var input = Console.OpenStandardInput();
-        Span<byte> ignored = stackalloc byte[64];
-        while (input.Read(ignored) > 0)
+        using var input = new StreamReader(Console.OpenStandardInput());
+        while (input.ReadLine() is { } line)
         {
+            take?.Invoke(line);
         }
 
         _deadline = time.CreateTimer(_ => Environment.Exit(ExitCode.Terminated), null, Patience, Timeout.InfiniteTimeSpan);

@@ -47,6 +47,9 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
         _metrics = new LineFile(directory.MetricsPath, view.Warn);
     }
 
+    /// <summary>Told the same, for those who need the numbers themselves; null for nobody.</summary>
+    public ITrainingObserver? Also { get; init; }
+
     /// <summary>Whether <see cref="Start"/> was called.</summary>
     public bool HasStarted { get; private set; }
 
@@ -65,6 +68,7 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     /// <inheritdoc/>
     public void StepDone(long stepsDone, TrainingState state)
     {
+        Also?.StepDone(stepsDone, state);
         var now = _meter.StepDone(stepsDone, Sampler.Batch(stepsDone - 1, _spec.Dataset.TrainCount, _spec.BatchSize).Count);
         Volatile.Write(ref _stepsDone, stepsDone);
         _lossSum += state.LastStepLoss;
@@ -81,11 +85,16 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     }
 
     /// <inheritdoc/>
-    public void EvaluationStarted(long stepsDone) => _evaluationBegan ??= _surroundings.Time.GetTimestamp();
+    public void EvaluationStarted(long stepsDone)
+    {
+        Also?.EvaluationStarted(stepsDone);
+        _evaluationBegan ??= _surroundings.Time.GetTimestamp();
+    }
 
     /// <inheritdoc/>
     public void EvaluationDone(long stepsDone, TrainingState state)
     {
+        Also?.EvaluationDone(stepsDone, state);
         var took = _evaluationBegan is { } began ? _surroundings.Time.GetElapsedTime(began) : TimeSpan.Zero;
         _evaluationBegan = null;
         _evaluating += took;

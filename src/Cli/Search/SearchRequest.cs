@@ -137,7 +137,10 @@ public sealed class SearchRequest
     private IEnumerable<string> Options(Trial trial, IReadOnlyCollection<Setting> without)
     {
         var values = _values.With(Values(trial));
-        return CommonOptions.OfRun.Where(setting => values.Has(setting) && !without.Contains(setting)).SelectMany(setting => new[] { setting.Name, values.Text(setting)! });
+        return CommonOptions.OfRun.Where(setting => values.Has(setting) && !without.Contains(setting)).SelectMany(setting =>
+            setting is not Setting<bool> flag ? [setting.Name, values.Text(setting)!]
+            : values.Get(flag, false) ? (string[])[setting.Name]
+            : []);
     }
 
     private (Setting Setting, string Text)[] OfHoldout =>

@@ -88,6 +88,7 @@ public sealed class SearchRun : IDisposable
         try
         {
             var runner = new TrialRunner(_request, _directory, _workers, _threads, _data, _call, Emit);
+            await using var processes = runner.ConfigureAwait(false);
             var progress = Progress();
             while (progress.Pending.Count > 0)
             {

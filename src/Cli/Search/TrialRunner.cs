@@ -21,8 +21,10 @@ namespace DistTrain.Cli.Search;
 /// <param name="call">For the surroundings and the wish to stop.</param>
 /// <param name="tell">Told what happens to processes; any thread.</param>
 internal sealed class TrialRunner(
-    SearchRequest request, SearchDirectory directory, int workers, int threads, ResolvedDataset data, VerbCall call, Action<SearchEvent> tell)
+    SearchRequest request, SearchDirectory directory, int workers, int threads, ResolvedDataset data, VerbCall call, Action<SearchEvent> tell) : IAsyncDisposable
 {
+    private readonly TrainerProcess[] _processes = [.. Enumerable.Range(0, workers).Select(_ => new TrainerProcess(call.Surroundings))];
+
     /// <summary>A process that ends so often without a result will not bring one.</summary>
     private const int MaximumAttempts = 6;
 
@@ -35,16 +37,16 @@ internal sealed class TrialRunner(
     {
         var next = -1;
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(call.Stop.Token);
-        var slots = Enumerable.Range(0, Math.Clamp(workers, 1, runs.Count)).Select(_ => ServeAsync()).ToList();
+        var slots = Enumerable.Range(0, Math.Clamp(workers, 1, runs.Count)).Select(ServeAsync).ToList();
         await Task.WhenAll(slots).ConfigureAwait(false);
 
-        async Task ServeAsync()
+        async Task ServeAsync(int slot)
         {
             try
             {
                 while (Interlocked.Increment(ref next) is var i && i < runs.Count)
                 {
-                    done(runs[i], await RunAsync(runs[i], ending.Token).ConfigureAwait(false));
+                    done(runs[i], await RunAsync(runs[i], slot, ending.Token).ConfigureAwait(false));
                 }
             }
             catch
@@ -56,7 +58,10 @@ internal sealed class TrialRunner(
         }
     }
 
-    private async Task<TrialResult> RunAsync(TrialRun run, CancellationToken cancellation)
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync() => await Task.WhenAll(_processes.Select(process => process.DisposeAsync().AsTask())).ConfigureAwait(false);
+
+    private async Task<TrialResult> RunAsync(TrialRun run, int slot, CancellationToken cancellation)
     {
         var path = directory.TrialPath(run.Trial.Number);
         var arguments = request.Command(run, data.Dataset.Name, path, threads);
@@ -69,7 +74,7 @@ internal sealed class TrialRunner(
             cancellation.ThrowIfCancellationRequested();
             var since = call.Surroundings.Time.GetTimestamp();
             RunEvent? last = null;
-            var code = await TrainAsync(run, arguments, line => last = RunEvent.FromJson(line) ?? last, cancellation).ConfigureAwait(false);
+            var code = await TrainAsync(run, slot, arguments, line => last = RunEvent.FromJson(line) ?? last, cancellation).ConfigureAwait(false);
             switch (last)
             {
                 case Completed completed when code == ExitCode.Done:
@@ -93,7 +98,7 @@ internal sealed class TrialRunner(
         }
     }
 
-    private async Task<int> TrainAsync(TrialRun run, IReadOnlyList<string> arguments, Action<string> output, CancellationToken cancellation)
+    private async Task<int> TrainAsync(TrialRun run, int slot, IReadOnlyList<string> arguments, Action<string> output, CancellationToken cancellation)
     {
         if (workers == 0)
         {
@@ -105,12 +110,8 @@ internal sealed class TrialRunner(
             return await again(arguments, output, cancellation).ConfigureAwait(false);
         }
 
-        // What it says on standard error is in its run's log.
-        var child = ChildProcess.Start(call.Surroundings, arguments, output, _ => { });
-        await using var ending = child.ConfigureAwait(false);
-        await using var stopping = cancellation.Register(child.CloseInput).ConfigureAwait(false);
-        tell(new TrialStarted(run.Trial.Number, run.Rung, child.Id));
-        return await child.Exited.ConfigureAwait(false);
+        return await _processes[slot]
+            .RunAsync(arguments, output, processId => tell(new TrialStarted(run.Trial.Number, run.Rung, processId)), cancellation).ConfigureAwait(false);
     }
 
     private async Task<int> TrainHereAsync(IReadOnlyList<string> arguments, Action<string> output)

@@ -25,6 +25,9 @@ public abstract class Verb
     /// <summary>One sentence.</summary>
     public abstract string Help { get; }
 
+    /// <summary>Whether help leaves it out: this program alone uses it.</summary>
+    public virtual bool IsHidden => false;
+
     /// <summary>The options it takes.</summary>
     public abstract IReadOnlyList<Setting> Settings { get; }
 

@@ -46,25 +46,6 @@ public sealed class Dataset
     public string Digest => _digest.Value;
 
     /// <summary>
-    /// What stands before a part's elements, in its digest and wherever it is kept as bytes, as little-endian 32-bit integers: −32 if the
-    /// elements are binary32 (nothing if they are bytes; no count is negative), then count, channels, height, width and class count.
-    /// </summary>
-    public static byte[] Header(LabeledImages part)
-    {
-        ArgumentNullException.ThrowIfNull(part);
-        ReadOnlySpan<int> sizes = [part.Count, part.Channels, part.Height, part.Width, part.ClassCount];
-        ReadOnlySpan<int> kind = part.ElementKind == ElementKind.Binary32 ? [Binary32Mark] : [];
-        var header = new byte[(kind.Length + sizes.Length) * sizeof(int)];
-        var place = header.AsSpan();
-        foreach (var value in (ReadOnlySpan<int>)[.. kind, .. sizes])
-        {
-            BinaryPrimitives.WriteInt32LittleEndian(place, value);
-            place = place[sizeof(int)..];
-        }
-        return header;
-    }
-
-    /// <summary>
     /// A validation split: of the N training samples round(fraction · N), half to even, are held out and become the test set, the others stay to train on; this
     /// dataset's own test set takes no part. Held out are the first places of the permutation (<see cref="Sampler"/>) drawn from the stream
     /// (seed, <see cref="RandomPurpose.Holdout"/>); both parts keep the order of the whole.
@@ -88,6 +69,25 @@ public sealed class Dataset
         order.AsSpan(0, held).Sort();
         order.AsSpan(held).Sort();
         return new Dataset(Name, Train.Select(order.AsSpan(held)), Train.Select(order.AsSpan(0, held)));
+    }
+
+    /// <summary>
+    /// What stands before a part's elements, in its digest and wherever it is kept as bytes, as little-endian 32-bit integers: −32 if the
+    /// elements are binary32 (nothing if they are bytes; no count is negative), then count, channels, height, width and class count.
+    /// </summary>
+    public static byte[] Header(LabeledImages part)
+    {
+        ArgumentNullException.ThrowIfNull(part);
+        ReadOnlySpan<int> sizes = [part.Count, part.Channels, part.Height, part.Width, part.ClassCount];
+        ReadOnlySpan<int> kind = part.ElementKind == ElementKind.Binary32 ? [Binary32Mark] : [];
+        var header = new byte[(kind.Length + sizes.Length) * sizeof(int)];
+        var place = header.AsSpan();
+        foreach (var value in (ReadOnlySpan<int>)[.. kind, .. sizes])
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(place, value);
+            place = place[sizeof(int)..];
+        }
+        return header;
     }
 
     private static (int Channels, int Height, int Width, int ClassCount, ElementKind Kind) Shape(LabeledImages images) =>

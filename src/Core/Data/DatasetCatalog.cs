@@ -35,7 +35,9 @@ public static class DatasetCatalog
     internal static IReadOnlyList<DatasetFile> MnistNames { get; } = [.. Mnist.Files.Select(file => new DatasetFile(file.Name))];
 
     /// <summary>Every entry, the default first.</summary>
-    public static IReadOnlyList<DatasetEntry> All { get; } =
+    public static IReadOnlyList<DatasetEntry> All => Entries;
+
+    private static readonly List<DatasetEntry> Entries =
     [
         Mnist,
         Synthetic,
@@ -58,6 +60,18 @@ public static class DatasetCatalog
             Make = (_, _) => LogicGates.Create(name),
         }),
     ];
+
+    /// <summary>Adds a dataset of your own to the names; in a program of yours, before anything else.</summary>
+    /// <exception cref="InvalidOperationException">The name is taken.</exception>
+    public static void Add(DatasetEntry entry)
+    {
+        if (Entries.Exists(known => known.Name == entry.Name))
+        {
+            throw new InvalidOperationException($"There is a dataset '{entry.Name}' already.");
+        }
+
+        Entries.Add(entry);
+    }
 
     /// <summary>The entry of this name; case counts.</summary>
     /// <exception cref="InvalidInputException">No dataset has this name.</exception>

@@ -104,12 +104,12 @@ public sealed class LabeledImages
     /// <param name="indices">Each in [0, <see cref="Count"/>).</param>
     public LabeledImages Select(ReadOnlySpan<int> indices)
     {
-        var sampleBytes = ImageSize * ElementBytes;
-        var elements = new byte[checked(indices.Length * sampleBytes)];
+        var size = checked(ImageSize * ElementBytes);
+        var elements = new byte[checked(indices.Length * size)];
         var labels = new byte[indices.Length];
         for (var i = 0; i < indices.Length; i++)
         {
-            Elements.AsSpan(indices[i] * sampleBytes, sampleBytes).CopyTo(elements.AsSpan(i * sampleBytes));
+            Elements.AsSpan(checked(indices[i] * size), size).CopyTo(elements.AsSpan(i * size));
             labels[i] = Labels[indices[i]];
         }
         return new LabeledImages(elements, ElementKind, labels, Height, Width, Channels, ClassCount);

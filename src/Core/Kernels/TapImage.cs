@@ -72,7 +72,8 @@ internal sealed unsafe class TapImage : IDisposable
     public int Pixels => RunCount * RunLength;
 
     /// <summary>Elements of a sample here; whole cache lines, and readable a few vectors beyond its last pixel.</summary>
-    public int Length => ((_channels * _channelLength) + RunPitch + Slack + RowLayout.Granularity - 1) / RowLayout.Granularity * RowLayout.Granularity;
+    public int Length =>
+        checked((_channels * _channelLength) + RunPitch + Slack + RowLayout.Granularity - 1) / RowLayout.Granularity * RowLayout.Granularity;
 
     /// <summary>The input as the forward pass and the weight gradient see it: taps are (channel, ky, kx).</summary>
     public static TapImage OfInput(ImageWindows w)
@@ -81,8 +82,8 @@ internal sealed unsafe class TapImage : IDisposable
         var (s, p) = (w.Stride, w.Padding);
         var (phaseRows, phaseColumns) = (Math.Min(s, w.KernelHeight), Math.Min(s, w.KernelWidth));
         var pitch = s == 1 ? Math.Max(w.Width + p, w.OutputWidth) : (w.Width + (2 * p) + s - 1) / s;
-        var phaseLength = ((w.Height + (2 * p) + s - 1) / s * pitch) + (s == 1 ? p : 0);
-        var channelLength = phaseRows * phaseColumns * phaseLength;
+        var phaseLength = checked(((w.Height + (2 * p) + s - 1) / s * pitch) + (s == 1 ? p : 0));
+        var channelLength = checked(phaseRows * phaseColumns * phaseLength);
         var rows = Enumerable.Range(p, w.Height)
             .Select(y => y % s < phaseRows ? (y % s * phaseColumns * phaseLength) + (y / s * pitch) : -1);
         var columns = Enumerable.Range(p, w.Width).Select(x => x % s < phaseColumns ? (x % s * phaseLength) + (x / s) : -1);
@@ -109,7 +110,7 @@ internal sealed unsafe class TapImage : IDisposable
         var width = horizontal.Length;
         var first = columns.Where(x => x >= 0).DefaultIfEmpty(width).Min();
         var pitch = Math.Max(horizontal.Count, Math.Max(width - first, columns.Max() + 1));
-        var channelLength = (vertical.Length * pitch) + Math.Max(0, width - pitch);
+        var channelLength = checked((vertical.Length * pitch) + Math.Max(0, width - pitch));
         var offsets =
             from filter in Enumerable.Range(0, filters)
             from ky in Enumerable.Range(0, vertical.Taps)

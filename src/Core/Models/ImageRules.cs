@@ -6,7 +6,7 @@ namespace DistTrain.Core.Models;
 /// <summary>What layers over images demand of their input and options.</summary>
 internal static class ImageRules
 {
-    /// <summary>A wider border than this is a mistake, and with it sums of sizes stay small numbers.</summary>
+    /// <summary>A wider border than this is a mistake; up to it, sums of sizes stay small numbers.</summary>
     private const int LargestPadding = 1 << 16;
 
     /// <exception cref="InvalidInputException">The input is not (channels, height, width).</exception>
@@ -44,9 +44,14 @@ internal static class ImageRules
             throw new InvalidInputException($"padding is {padding}; it must be at least 0 and at most {LargestPadding}.");
         }
 
-        return size - (2L * padding) <= Math.Min(input[1], input[2])
+        if (size - (2L * padding) > Math.Min(input[1], input[2]))
+        {
+            throw new InvalidInputException($"a {name} of {size} does not fit an input of {input} with padding {padding}.");
+        }
+
+        return (double)input[0] * (input[1] + (2 * padding)) * (input[2] + (2 * padding)) <= int.MaxValue
             ? new ImageWindows(input[0], input[1], input[2], size, size, stride, padding)
-            : throw new InvalidInputException($"a {name} of {size} does not fit an input of {input} with padding {padding}.");
+            : throw new InvalidInputException($"an input of {input} with padding {padding} has more than {int.MaxValue} elements.");
     }
 
     /// <summary>As <see cref="Windows"/>, each window seeing a part of the image.</summary>

@@ -105,13 +105,3 @@ public sealed record DatasetSpec(
         return side * side == size ? [1, side, side] : [1, 1, size];
     }
 }
-
-/// <summary>A validation split: see <see cref="Dataset.Split"/>.</summary>
-/// <param name="Fraction">Of the training set that is held out, in (0, 1).</param>
-/// <param name="Seed">Draws the samples.</param>
-public sealed record HoldoutSpec(double Fraction, ulong Seed)
-{
-    /// <summary>The dataset of which the training set is what is left and the test set what is held out.</summary>
-    /// <exception cref="InvalidInputException">The training set is too small for it.</exception>
-    public Dataset Apply(Dataset whole) => whole.Split(Fraction, Seed);
-}

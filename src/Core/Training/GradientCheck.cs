@@ -18,6 +18,9 @@ public sealed unsafe class GradientCheck : IDisposable
     /// <summary>h. The error of the differences is about h² (their formula) and 2⁻⁵² / h (rounding); 1e-5 balances the two.</summary>
     public const double Step = 1e-5;
 
+    /// <summary>H of the five-point formula, whose error is about H⁴ and 2⁻⁵² / H.</summary>
+    public const double WideStep = 2e-4;
+
     /// <summary>The largest relative error of a right gradient.</summary>
     public const double Tolerance = 1e-6;
 
@@ -203,20 +206,41 @@ public sealed unsafe class GradientCheck : IDisposable
         }
     }
 
+    /// <summary>
+    /// The derivative by one parameter: by the five-point formula <c>(8 (L₊₁ − L₋₁) − (L₊₂ − L₋₂)) / 12H</c> where no kink is within 2H, else by the central
+    /// difference over <see cref="Step"/>.
+    /// </summary>
     private NumericalElement Difference(int index, int layer, Matrix<double> input, UInt128 branches)
     {
-        ref var parameter = ref _parameters.Span[index];
-        var value = parameter;
-        var (above, below) = (value + Step, value - Step);
-        parameter = above;
-        var (lossesAbove, branchesAbove) = Evaluate(layer, input);
-        parameter = below;
-        var (lossesBelow, branchesBelow) = Evaluate(layer, input);
-        parameter = value;
+        var value = _parameters.Span[index];
+        try
+        {
+            if (LossesAt(value - (2 * WideStep)) is { } below2 && LossesAt(value + (2 * WideStep)) is { } above2
+                && LossesAt(value - WideStep) is { } below1 && LossesAt(value + WideStep) is { } above1)
+            {
+                return new NumericalElement(index, ((8 * Change(below1, above1)) - Change(below2, above2)) / (12 * WideStep), IsKink: false);
+            }
+
+            // Divided by the distance between the two values as they were rounded, not by 2h.
+            var (down, up) = (value - Step, value + Step);
+            return LossesAt(down) is { } below && LossesAt(up) is { } above
+                ? new NumericalElement(index, Change(below, above) / (up - down), IsKink: false)
+                : new NumericalElement(index, double.NaN, IsKink: true);
+        }
+        finally
+        {
+            _parameters.Span[index] = value;
+        }
+
+        double[]? LossesAt(double moved)
+        {
+            _parameters.Span[index] = moved;
+            var (losses, taken) = Evaluate(layer, input);
+            return taken == branches ? losses : null;
+        }
+
         // Sample by sample: the losses' sum would swallow the digits that matter.
-        var difference = lossesAbove.Zip(lossesBelow, (x, y) => x - y).Aggregate(0d, (sum, term) => sum + term);
-        // Divided by the distance between the two values as they were rounded, not by 2h.
-        return new NumericalElement(index, difference / (above - below), branches != branchesAbove || branches != branchesBelow);
+        static double Change(double[] from, double[] to) => to.Zip(from, (x, y) => x - y).Aggregate(0d, (sum, term) => sum + term);
     }
 
     /// <summary>A forward pass from one layer on, with the parameters as they are: the loss of each sample, and a hash of the branches it took.</summary>

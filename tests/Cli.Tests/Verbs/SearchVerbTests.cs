@@ -4,10 +4,6 @@ using DistTrain.Cli.Runs;
 namespace DistTrain.Cli.Tests.Verbs;
 
 /// <summary>Searches on 96 training and 24 validation samples: two steps of 50 per epoch.</summary>
-/// <remarks>
-/// Broken on purpose, and it failed: results in the order of arrival in the table; a search that goes on trains finished trials again; the test set instead of
-/// the validation samples; a trial that was stopped begins anew.
-/// </remarks>
 public sealed class SearchVerbTests : IDisposable
 {
     private static readonly string[] Options =

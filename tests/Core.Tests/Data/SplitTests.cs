@@ -3,7 +3,6 @@ using DistTrain.Core.Training;
 
 namespace DistTrain.Core.Tests.Data;
 
-/// <remarks>Broken on purpose, and it failed: another purpose's stream; the parts in the order of the permutation; the test set's samples among those held out.</remarks>
 public sealed class SplitTests
 {
     private const int Count = 100;

@@ -27,6 +27,7 @@ public sealed unsafe class ConvolutionKernelTests
         (new(3, 4, 4, 4, 4, 1, 0), 10, 40),
         (new(2, 3, 3, 5, 5, 1, 1), 5, 33),
         // More taps than a panel holds: the chain goes on from one block to the next.
+        (new(70, 4, 4, 4, 4, 1, 0), 9, 20),
         (new(130, 3, 3, 3, 3, 1, 1), 9, 2),
         // Strides wider than the kernel: elements that no window sees.
         (new(2, 10, 13, 2, 2, 3, 0), 4, 2),

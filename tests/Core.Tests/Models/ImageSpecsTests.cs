@@ -53,7 +53,7 @@ public sealed class ImageSpecsTests
         Refuses(new ConvolutionSpec(4, 3, StandardDeviation: 1), "standardDeviation");
         Refuses(new ConvolutionSpec(int.MaxValue, 3), "a weight of (2147483647, 3, 3, 3)");
         Refuses(new ConvolutionSpec(50_000_000, 1), "an output of (50000000, 28, 20)");
-        Refuses(new ConvolutionSpec(1, 1, Padding: 65_536), "an output of (1, 131100, 131092)");
+        Refuses(new ConvolutionSpec(1, 1, Stride: 65_536, Padding: 65_536), "an input of (3, 28, 20) with padding 65536 has more than");
         Refuses(new MaxPoolingSpec(0), "size is 0");
         Refuses(new MaxPoolingSpec(2, Stride: 0), "stride is 0");
         Refuses(new MaxPoolingSpec(21), "a size of 21 does not fit an input of (3, 28, 20) with padding 0");

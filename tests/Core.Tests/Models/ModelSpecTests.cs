@@ -1,7 +1,9 @@
 using CsCheck;
+using DistTrain.Core.Data;
 using DistTrain.Core.Formats;
 using DistTrain.Core.Models;
 using DistTrain.Core.Tensors;
+using DistTrain.Core.Training;
 
 namespace DistTrain.Core.Tests.Models;
 
@@ -25,11 +27,44 @@ public sealed class ModelSpecTests
     }
 
     [Fact]
-    public void Get_EveryName_IsAModelOfMnist()
+    public void Get_EveryName_IsAModelOfItsData()
     {
-        Assert.Equal(["two-layer", "mlp-1024", "multi-layer"], ModelCatalog.Names);
-        Assert.All(ModelCatalog.Names, name => Assert.Equal((name, 784, 10), (
-            ModelCatalog.Get(name).Name, ModelCatalog.Get(name).Shapes()[0].Size, ModelCatalog.Get(name).Shapes()[^1].Size)));
+        Assert.All(ModelCatalog.Names, name =>
+        {
+            var model = ModelCatalog.Get(name);
+            var (input, scores) = name switch
+            {
+                "alexnet" => (3 * 227 * 227, 1000),
+                "resnet-20-cifar" => (3 * 32 * 32, 10),
+                _ when name.StartsWith("perceptron-", StringComparison.Ordinal) => (2, 2),
+                _ => (784, 10),
+            };
+            Assert.Equal((name, input, scores), (model.Name, model.Shapes()[0].Size, model.Shapes()[^1].Size));
+        });
+    }
+
+    [Theory]
+    [InlineData("lenet-5", 61_706)]
+    [InlineData("alexnet", 62_378_344)]
+    [InlineData("resnet-20", 272_186)]
+    [InlineData("plain-20", 269_434)]
+    public void ParameterLayout_KnownNetworks_HaveTheirKnownParameterCounts(string name, int expected) =>
+        Assert.Equal(expected, ModelCatalog.Get(name).ParameterLayout().ParameterLength);
+
+    [Theory]
+    [InlineData("and", "0001")]
+    [InlineData("nand", "1110")]
+    [InlineData("or", "0111")]
+    [InlineData("xor", "0110")]
+    public void Perceptron_AllInputs_GiveTheTruthTable(string gate, string expected)
+    {
+        byte[] labels = [.. expected.Select(digit => (byte)(digit - '0'))];
+        var images = new LabeledImages([0, 0, 0, 255, 255, 0, 255, 255], labels, 1, 2, 1, 2);
+        var model = ModelCatalog.Get($"perceptron-{gate}");
+        using var parameters = model.InitialParameters(seed: 1);
+        Assert.Equal(1, Evaluator.Run(model, parameters, images, shardCount: 1).Accuracy);
+        var run = TestData.Run(model, new Dataset("gate", images, images), "sgd", batchSize: 4, shardCount: 1, steps: 1);
+        Assert.Contains("cannot be trained", Assert.Throws<InvalidInputException>(run.Validate).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -4,7 +4,6 @@ using DistTrain.Core.Training;
 
 namespace DistTrain.Core.Tests.Search;
 
-/// <remarks>Broken on purpose, and it failed: values beyond the high end after rounding; linear draws on a logarithmic scale; a range narrowed beyond the one given.</remarks>
 public sealed class SearchDimensionTests
 {
     private const int Draws = 4000;

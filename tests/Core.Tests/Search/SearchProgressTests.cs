@@ -3,10 +3,6 @@ using DistTrain.Core.Search;
 
 namespace DistTrain.Core.Tests.Search;
 
-/// <remarks>
-/// Broken on purpose, and it failed: a rung that begins before the one below it is complete; ties by the order of arrival; a failed trial among those that go on;
-/// a trial that was sorted out above one that trained to the end; refining around the round's best instead of the best of all.
-/// </remarks>
 public sealed class SearchProgressTests
 {
     private const long TotalSteps = 90;

@@ -100,13 +100,28 @@ public sealed class GradientCheckTests
     [Fact]
     public void NumericalGradient_InputAtTheKink_IsCountedAndLeftOut()
     {
-        // Black images and biases of 0: every input of the ReLU is exactly 0, and any step of a bias crosses the kink.
+        // Black images: the inputs of the ReLU are the biases, and any step of those next to 0 crosses the kink.
         var images = new LabeledImages(new byte[2 * 30], new byte[2], 1, 30, 1, 5);
-        using var check = new GradientCheck(TestData.Model(30, [4], 5, new ReluSpec()), images, seed: 1);
-        var result = check.Run();
-        Assert.Equal([0, 4, 0, 0], result.Tensors.Select(tensor => tensor.KinkCount));
-        Assert.Equal(0, result.Tensors[1].CheckedCount);
-        Assert.False(result.Passed);
+        GradientCheckResult Check(params float[] biases)
+        {
+            using var check = new GradientCheck(
+                new ModelSpec("kinks", [30], [new AffineSpec(biases.Length, Bias: biases), new ReluSpec(), new AffineSpec(5)]), images, seed: 1);
+            return check.Run();
+        }
+
+        var result = Check(1e-9f, 0.5f, -1e-9f, -0.5f);
+        Assert.Equal([0, 2, 0, 0], result.Tensors.Select(tensor => tensor.KinkCount));
+        Assert.Equal(2, result.Tensors[1].CheckedCount);
+        Assert.True(result.Passed);
+        Assert.False(Check(1e-9f, -1e-9f).Passed);
+    }
+
+    [Fact]
+    public void Run_BiasesThatStartEqual_AreMovedOffTheKink()
+    {
+        using var check = new GradientCheck(
+            TestData.Model(30, [4], 5, new ReluSpec()), new LabeledImages(new byte[2 * 30], new byte[2], 1, 30, 1, 5), seed: 1);
+        Assert.Equal(0, check.Run().KinkCount);
     }
 
     [Fact]
