@@ -29,9 +29,9 @@ public static class FigureRenderer
         }
 
         using var image = surface.Snapshot();
-        using var pixels = image.PeekPixels() ?? throw new InvalidOperationException("A picture in memory has no pixels.");
-        using var data = pixels.Encode(new SKPngEncoderOptions(SKPngEncoderFilterFlags.AllFilters, StrongestCompression));
-        return data.ToArray();
+        using var pixels = image.PeekPixels();
+        using var data = pixels?.Encode(new SKPngEncoderOptions(SKPngEncoderFilterFlags.AllFilters, StrongestCompression));
+        return data?.ToArray() ?? throw new InvalidOperationException($"A picture of {width} x {height} pixels could not be encoded.");
     }
 
     private static void Draw(SKCanvas canvas, Panel panel, PixelRect place)
