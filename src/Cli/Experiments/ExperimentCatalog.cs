@@ -7,7 +7,12 @@ namespace DistTrain.Cli.Experiments;
 public static class ExperimentCatalog
 {
     /// <summary>All of them, in the order to show them.</summary>
-    public static IReadOnlyList<Experiment> All { get; } = [new OptimizersExperiment(), new WeightInitExperiment()];
+    public static IReadOnlyList<Experiment> All { get; } = 
+    [
+        new OptimizersExperiment(), new ActivationHistogramsExperiment(), new WeightInitExperiment(), new BatchNormExperiment(), new OverfitExperiment(),
+        new WeightDecayExperiment(), new DropoutExperiment(), new FiltersExperiment(), new MisclassifiedExperiment(), new HalfPrecisionExperiment(),
+        new BatchSizeExperiment(),
+    ];
 
     /// <summary>The experiment of that name.</summary>
     /// <exception cref="InvalidInputException">There is none; the message lists those there are.</exception>

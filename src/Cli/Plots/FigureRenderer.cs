@@ -1,6 +1,4 @@
-using System.Globalization;
 using ScottPlot;
-using ScottPlot.TickGenerators;
 using SkiaSharp;
 
 namespace DistTrain.Cli.Plots;
@@ -12,7 +10,6 @@ public static class FigureRenderer
     private const float TitleSize = 20;
     private const int Quality = 100;
     private const double BarShare = 0.95;
-    private const double MostTickLogarithm = 4;
 
     /// <summary>The picture as a PNG.</summary>
     public static byte[] ToPng(Figure figure)
@@ -61,17 +58,18 @@ public static class FigureRenderer
             Add(plot, panel, curve, color);
         }
 
+        SetRanges(plot, panel);
+        var limits = plot.Axes.GetLimits();
         if (panel.LogX)
         {
-            plot.Axes.Bottom.TickGenerator = LogarithmicTicks();
+            plot.Axes.Bottom.TickGenerator = LogarithmicTicks.Between(limits.Left, limits.Right);
         }
 
         if (panel.LogY)
         {
-            plot.Axes.Left.TickGenerator = LogarithmicTicks();
+            plot.Axes.Left.TickGenerator = LogarithmicTicks.Between(limits.Bottom, limits.Top);
         }
 
-        SetRanges(plot, panel);
         SetLegend(plot, panel);
         canvas.Save();
         canvas.ClipRect(new SKRect(place.Left, place.Top, place.Right, place.Bottom));
@@ -111,15 +109,6 @@ public static class FigureRenderer
         scatter.LinePattern = curve.Style == CurveStyle.Dashed ? LinePattern.Dashed : LinePattern.Solid;
         scatter.MarkerSize = curve.Style is CurveStyle.Points or CurveStyle.Path || points.Count == 1 ? 5 : 0;
     }
-
-    private static NumericAutomatic LogarithmicTicks() => new()
-    {
-        MinorTickGenerator = new LogMinorTickGenerator(),
-        IntegerTicksOnly = true,
-        LabelFormatter = exponent => Math.Abs(exponent) < MostTickLogarithm
-            ? Math.Pow(10, exponent).ToString("0.####", CultureInfo.InvariantCulture)
-            : string.Create(CultureInfo.InvariantCulture, $"1e{exponent:0}"),
-    };
 
     private static void SetRanges(Plot plot, Panel panel)
     {
