@@ -11,7 +11,7 @@ public static class DistTrainCommand
     /// <summary>Everything it can do.</summary>
     public static IReadOnlyList<Verb> Verbs { get; } =
     [
-        new TrainVerb(), new CoordinatorVerb(), new WorkerVerb(), new EvaluateVerb(), new CompareVerb(), new SearchVerb(), new SearchTrainerVerb(),
+        new TrainVerb(), new CoordinatorVerb(), new WorkerVerb(), new EvaluateVerb(), new InspectVerb(), new CompareVerb(), new SearchVerb(), new SearchTrainerVerb(),
         new StatusVerb(), new PauseVerb(), new ResumeVerb(), new CheckpointVerb(), new StopVerb(), new ScaleVerb(),
         new ReplayVerb(), new DiffVerb(), new GradCheckVerb(), new ExperimentVerb(), new SimulateVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(),
     ];
@@ -81,7 +81,10 @@ public static class DistTrainCommand
             command.Add(option);
         }
 
-        var arguments = verb.ArgumentNames.Select(argumentName => new Argument<string>(argumentName)).ToList();
+        var arguments = verb.ArgumentNames.Select(argumentName => new Argument<string>(argumentName)
+        {
+            Arity = verb.ArgumentIsOptional ? ArgumentArity.ZeroOrOne : ArgumentArity.ExactlyOne,
+        }).ToList();
         arguments.ForEach(command.Add);
         command.SetAction((parsed, _) => RunVerbAsync(verb, parsed, options, arguments, surroundings, stop));
         return command;
@@ -100,7 +103,7 @@ public static class DistTrainCommand
         try
         {
             values = SettingValues.Collect(options, parsed, surroundings);
-            call = new VerbCall(values, [.. arguments.Select(argument => parsed.GetValue(argument)!)], surroundings, stop);
+            call = new VerbCall(values, [.. arguments.Select(argument => parsed.GetValue(argument) ?? "")], surroundings, stop);
             return await verb.RunAsync(call).ConfigureAwait(false);
         }
 #pragma warning disable CA1031 // The outermost frame: every exception becomes a message and an exit code.

@@ -35,7 +35,7 @@ public static class CommonOptions
     /// <summary>The optimizer of a run that names none.</summary>
     public const string DefaultOptimizer = "momentum";
 
-    /// <summary>The model that takes the options <see cref="Hidden"/>, <see cref="Activation"/> and <see cref="Initializer"/>.</summary>
+    /// <summary>The model that takes the options <see cref="OfMultiLayer"/>.</summary>
     public const string MultiLayer = "multi-layer";
 
     /// <summary>Workers that one run can have.</summary>
@@ -67,7 +67,32 @@ public static class CommonOptions
 
     /// <summary>--initializer</summary>
     public static readonly Setting<string> Initializer = Settings.Name(
-        "--initializer", $"Initial weights of {MultiLayer}: he, xavier, gaussian. Default he.", ["he", "xavier", "gaussian"]);
+        "--initializer", $"Initial weights of {MultiLayer}: he, xavier, gaussian, zero (a mistake to look at). Default he.", ["he", "xavier", "gaussian", "zero"]);
+
+    /// <summary>--batch-norm</summary>
+    public static readonly Setting<bool> BatchNorm = Settings.Flag(
+        "--batch-norm", $"Batch normalisation before each activation of {MultiLayer}. Default none.");
+
+    /// <summary>--dropout</summary>
+    public static readonly Setting<double> Dropout = Decay(
+        "--dropout", $"Probability of dropout after each activation of {MultiLayer}, in [0, 1). Default no such layers.");
+
+    /// <summary>The options that only <see cref="MultiLayer"/> has.</summary>
+    public static readonly IReadOnlyList<Setting> OfMultiLayer = [Hidden, Activation, Initializer, BatchNorm, Dropout];
+
+    /// <summary>What says which network.</summary>
+    public static readonly IReadOnlyList<Setting> OfModel = [Model, .. OfMultiLayer];
+
+    /// <summary>--weights</summary>
+    public static readonly Setting<string> Weights = Settings.Text(
+        "--weights", "FILE", "Parameters made elsewhere, for --model: safetensors or NumPy's npz, with the names that docs/formats.md lists.");
+
+    /// <summary>--health</summary>
+    public static readonly Setting<string> Health = Settings.Text(
+        "--health", "RUN", "Run directory, finished or going on: name the mistakes that keep its network from learning.");
+
+    /// <summary>--spec</summary>
+    public static readonly Setting<bool> Spec = Settings.Flag("--spec", "Print the ModelSpec: a JSON file that --model takes, to be changed.");
 
     /// <summary>--dataset</summary>
     public static readonly Setting<string> Dataset = new(
@@ -249,7 +274,7 @@ public static class CommonOptions
     /// <summary>What makes up a RunSpec, and where its data is.</summary>
     public static readonly IReadOnlyList<Setting> OfRun =
     [
-        Model, Hidden, Activation, Initializer, Dataset, Data, Holdout, HoldoutSeed, Epochs, Steps, EvaluateEvery, BatchSize, Optimizer, LearningRate, Momentum, Alpha, Beta1, Beta2,
+        .. OfModel, Dataset, Data, Holdout, HoldoutSeed, Epochs, Steps, EvaluateEvery, BatchSize, Optimizer, LearningRate, Momentum, Alpha, Beta1, Beta2,
         Epsilon, .. LearningOptions.All, Seed, Shards, .. SampleOptions.All,
     ];
 

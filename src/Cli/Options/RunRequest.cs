@@ -116,10 +116,12 @@ public sealed record RunRequest
                 name,
                 values.Get(CommonOptions.Hidden, DefaultHidden),
                 values.Get(CommonOptions.Activation, "relu") switch { "sigmoid" => new SigmoidSpec(), "tanh" => new TanhSpec(), _ => new ReluSpec() },
-                Enum.Parse<InitializerKind>(values.Get(CommonOptions.Initializer, "he"), ignoreCase: true));
+                Enum.Parse<InitializerKind>(values.Get(CommonOptions.Initializer, "he"), ignoreCase: true),
+                values.Get(CommonOptions.BatchNorm, false),
+                (float?)values.Find(CommonOptions.Dropout));
         }
 
-        foreach (var setting in (ReadOnlySpan<Setting>)[CommonOptions.Hidden, CommonOptions.Activation, CommonOptions.Initializer])
+        foreach (var setting in CommonOptions.OfMultiLayer)
         {
             // What a variable or a file says for every run may not concern this one; what the command line says was meant.
             if (values.Origin(setting) == SettingOrigin.CommandLine)

@@ -71,6 +71,18 @@ public sealed class SettingValues
         return values;
     }
 
+    /// <summary>The same values but for some options, as if nobody had given those.</summary>
+    public SettingValues Without(IEnumerable<Setting> settings)
+    {
+        var values = new SettingValues(File);
+        foreach (var (setting, given) in _given.Where(pair => !settings.Contains(pair.Key)))
+        {
+            values._given.Add(setting, given);
+        }
+
+        return values;
+    }
+
     /// <summary>The same options, but for some that are other texts.</summary>
     public SettingValues With(IEnumerable<(Setting Setting, string Text)> others)
     {

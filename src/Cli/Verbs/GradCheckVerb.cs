@@ -26,8 +26,7 @@ public sealed partial class GradCheckVerb : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
-        CommonOptions.Model, CommonOptions.Hidden, CommonOptions.Activation, CommonOptions.Initializer, SampleOptions.Normalize, CommonOptions.Dataset,
-        CommonOptions.Data, CommonOptions.Seed, CommonOptions.Config, CommonOptions.Json,
+        .. CommonOptions.OfModel, SampleOptions.Normalize, CommonOptions.Dataset, CommonOptions.Data, CommonOptions.Seed, CommonOptions.Config, CommonOptions.Json,
     ];
 
     /// <inheritdoc/>

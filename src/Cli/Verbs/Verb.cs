@@ -9,7 +9,7 @@ namespace DistTrain.Cli.Verbs;
 /// <param name="Stop">Somebody's wish to end it.</param>
 public sealed record VerbCall(SettingValues Values, IReadOnlyList<string> Arguments, Surroundings Surroundings, StopRequest Stop)
 {
-    /// <summary>The value of <see cref="Verb.ArgumentName"/>; empty if the verb has none.</summary>
+    /// <summary>The value of <see cref="Verb.ArgumentName"/>; empty if the verb has none, or none was given.</summary>
     public string Argument => Arguments.Count > 0 ? Arguments[0] : "";
 
     /// <summary>Where the details of a failure are; null while there is no log.</summary>
@@ -33,6 +33,9 @@ public abstract class Verb
 
     /// <summary>The one argument that is no option; null if there is none.</summary>
     public virtual string? ArgumentName => null;
+
+    /// <summary>Whether the verb can do without its arguments.</summary>
+    public virtual bool ArgumentIsOptional => false;
 
     /// <summary>The arguments that are no options, where there may be several.</summary>
     public virtual IReadOnlyList<string> ArgumentNames => ArgumentName is { } name ? [name] : [];

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using DistTrain.Core.Tensors;
@@ -23,17 +22,14 @@ public static unsafe class SafeTensors
     public const int MaximumHeaderBytes = 16 << 20;
 
     private const int PrefixBytes = sizeof(ulong);
+    private const string Float32 = "F32";
     private const int Alignment = 8;
-    private const int MaximumRank = 16;
-    private const string Metadata = "__metadata__";
 
     // The bytes of a large tensor exceed what one span can hold.
     private const int ElementsAtOnce = 1 << 20;
 
     // As plain as other writers' headers: names keep their characters wherever JSON allows it.
     private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-    private static readonly JsonDocumentOptions ReaderOptions = new() { AllowDuplicateProperties = false, MaxDepth = 8 };
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Writes all tensors of a layout, in its order. Equal input gives equal bytes.</summary>
     /// <param name="stream">Where to.</param>
@@ -142,8 +138,8 @@ public static unsafe class SafeTensors
         RequireLittleEndian();
         try
         {
-            var entries = ParseHeader(ReadHeader(stream, source), source);
-            CheckContiguous(entries, source);
+            var entries = SafeTensorsHeader.Read(stream, source);
+            CheckTypes(entries, source);
             CheckAgainst(blocks, entries, source);
             var dataBytes = blocks.Sum(block => (long)block.Shape.Size) * sizeof(float);
             if (stream.CanSeek && stream.Length - stream.Position is var present && present != dataBytes)
@@ -181,7 +177,7 @@ public static unsafe class SafeTensors
         json.WriteStartObject();
         if (metadata is { Count: > 0 })
         {
-            json.WriteStartObject(Metadata);
+            json.WriteStartObject(SafeTensorsHeader.Metadata);
             foreach (var (key, text) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
             {
                 json.WriteString(key, text);
@@ -194,7 +190,7 @@ public static unsafe class SafeTensors
         foreach (var block in blocks)
         {
             json.WriteStartObject(block.Name);
-            json.WriteString("dtype", "F32");
+            json.WriteString("dtype", Float32);
             json.WriteStartArray("shape");
             foreach (var dimension in block.Shape.Dimensions)
             {
@@ -213,149 +209,16 @@ public static unsafe class SafeTensors
         json.WriteEndObject();
     }
 
-    private static byte[] ReadHeader(Stream stream, string source)
+    private static void CheckTypes(List<SafeTensorsEntry> entries, string source)
     {
-        Span<byte> prefix = stackalloc byte[PrefixBytes];
-        stream.ReadExactly(prefix);
-        var length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
-        if (length is < 2 or > MaximumHeaderBytes)
+        if (entries.Find(entry => entry.Type != Float32) is { } other)
         {
             throw new InvalidInputException(
-                $"{source}: is no safetensors file: it promises a header of {length} bytes; 2 to {MaximumHeaderBytes} are allowed.");
-        }
-
-        if (stream.CanSeek && (ulong)(stream.Length - stream.Position) < length)
-        {
-            throw new EndOfStreamException();
-        }
-
-        var header = new byte[length];
-        stream.ReadExactly(header);
-        return header;
-    }
-
-    /// <summary>Every entry, checked on its own, in the order of the data.</summary>
-    private static List<Entry> ParseHeader(byte[] header, string source)
-    {
-        try
-        {
-            if (header[0] != '{')
-            {
-                throw new JsonException("it does not begin with '{'.");
-            }
-
-            using var document = JsonDocument.Parse(StrictUtf8.GetString(header), ReaderOptions);
-            var entries = new List<Entry>();
-            foreach (var property in document.RootElement.EnumerateObject())
-            {
-                if (property.Name == Metadata)
-                {
-                    CheckMetadata(property.Value, source);
-                }
-                else
-                {
-                    entries.Add(ParseEntry(property, source));
-                }
-            }
-
-            entries.Sort((x, y) => (x.Begin, x.End).CompareTo((y.Begin, y.End)));
-            return entries;
-        }
-        // Besides malformed JSON: bytes that are no UTF-8, and escapes that are no characters (InvalidOperationException).
-        catch (Exception e) when (e is JsonException or DecoderFallbackException or InvalidOperationException)
-        {
-            throw new InvalidInputException($"{source}: the header is not valid: {e.Message}", e);
+                $"{TensorText.Place(source, other.Name)}: its dtype is \"{other.Type}\"; only \"{Float32}\" can be read. Convert it to 32-bit floats.");
         }
     }
 
-    private static void CheckMetadata(JsonElement metadata, string source)
-    {
-        if (metadata.ValueKind != JsonValueKind.Object || metadata.EnumerateObject().Any(pair => pair.Value.ValueKind != JsonValueKind.String))
-        {
-            throw new InvalidInputException($"{source}: {Metadata} must be an object of strings.");
-        }
-    }
-
-    private static Entry ParseEntry(JsonProperty property, string source)
-    {
-        var place = Place(source, property.Name);
-        if (property.Value.ValueKind != JsonValueKind.Object
-            || property.Value.GetPropertyCount() != 3
-            || !property.Value.TryGetProperty("dtype", out var dtype)
-            || !property.Value.TryGetProperty("shape", out var shape)
-            || !property.Value.TryGetProperty("data_offsets", out var offsets))
-        {
-            throw new InvalidInputException($"{place}: must have dtype, shape and data_offsets, and nothing else.");
-        }
-
-        if (dtype.ValueKind != JsonValueKind.String || dtype.GetString() != "F32")
-        {
-            throw new InvalidInputException($"{place}: its dtype is {Shorten(dtype.GetRawText())}; only \"F32\" can be read. Convert it to 32-bit floats.");
-        }
-
-        var dimensions = Integers(shape, $"{place}: shape");
-        var bounds = Integers(offsets, $"{place}: data_offsets");
-        if (bounds.Length != 2 || bounds[0] > bounds[1])
-        {
-            throw new InvalidInputException($"{place}: data_offsets must be a begin and an end.");
-        }
-
-        var bytes = (Int128)sizeof(float);
-        foreach (var dimension in dimensions)
-        {
-            // Below 2⁶³ before each product of two numbers below 2⁶³: no overflow.
-            bytes *= dimension;
-            if (bytes > long.MaxValue)
-            {
-                throw new InvalidInputException($"{place}: its shape ({string.Join(", ", dimensions)}) is too large.");
-            }
-        }
-
-        return bytes == bounds[1] - bounds[0]
-            ? new Entry(property.Name, dimensions, bounds[0], bounds[1])
-            : throw new InvalidInputException(
-                $"{place}: shape ({string.Join(", ", dimensions)}) needs {bytes} bytes, but data_offsets span {bounds[1] - bounds[0]}.");
-    }
-
-    private static long[] Integers(JsonElement array, string place)
-    {
-        if (array.ValueKind == JsonValueKind.Array && array.GetArrayLength() <= MaximumRank)
-        {
-            var numbers = new List<long>();
-            foreach (var element in array.EnumerateArray())
-            {
-                if (element.ValueKind == JsonValueKind.Number && element.TryGetInt64(out var number) && number >= 0)
-                {
-                    numbers.Add(number);
-                }
-            }
-
-            if (numbers.Count == array.GetArrayLength())
-            {
-                return [.. numbers];
-            }
-        }
-
-        throw new InvalidInputException($"{place} must be a list of at most {MaximumRank} integers from 0 on.");
-    }
-
-    private static void CheckContiguous(List<Entry> entries, string source)
-    {
-        var end = 0L;
-        foreach (var entry in entries)
-        {
-            if (entry.Begin != end)
-            {
-                throw new InvalidInputException(
-                    $"{Place(source, entry.Name)}: its data begins at {entry.Begin}, but the data before it ends at {end}: "
-                    + (entry.Begin < end ? "tensors overlap." : "there is a hole."));
-            }
-
-            end = entry.End;
-        }
-    }
-
-    private static void CheckAgainst(List<Block> blocks, List<Entry> entries, string source)
+    private static void CheckAgainst(List<Block> blocks, List<SafeTensorsEntry> entries, string source)
     {
         var found = entries.ToDictionary(entry => entry.Name, StringComparer.Ordinal);
         var missing = blocks.Where(block => !found.ContainsKey(block.Name)).Select(block => block.Name).ToList();
@@ -373,15 +236,15 @@ public static unsafe class SafeTensors
             if (shape.Length != block.Shape.Rank || !shape.Select((dimension, i) => dimension == block.Shape[i]).All(equal => equal))
             {
                 throw new InvalidInputException(
-                    $"{Place(source, block.Name)}: its shape is ({string.Join(", ", shape)}), but the model has {block.Shape}.");
+                    $"{TensorText.Place(source, block.Name)}: its shape is {TensorText.Shape(shape)}, but the model has {block.Shape}.");
             }
         }
 
         static string Describe(string what, List<string> names) => names.Count switch
         {
             0 => "",
-            <= 5 => $"{what}: {string.Join(", ", names.Select(Shorten))}",
-            _ => $"{what}: {string.Join(", ", names.Take(5).Select(Shorten))} and {names.Count - 5} more",
+            <= 5 => $"{what}: {string.Join(", ", names.Select(TensorText.Shorten))}",
+            _ => $"{what}: {string.Join(", ", names.Take(5).Select(TensorText.Shorten))} and {names.Count - 5} more",
         };
     }
 
@@ -390,16 +253,6 @@ public static unsafe class SafeTensors
 
     private static List<Block> Blocks(IReadOnlyList<(string Prefix, ParameterSet Tensors)> sets) =>
         [.. sets.SelectMany(set => Blocks(set.Prefix, set.Tensors.Layout, set.Tensors.Pointer))];
-
-    private static string Place(string source, string tensor) => $"{source}: tensor '{Shorten(tensor)}'";
-
-    /// <summary>A text from the file as a message may show it: no control characters, no megabytes.</summary>
-    private static string Shorten(string text)
-    {
-        const int Longest = 100;
-        var shown = text.Length <= Longest ? text : text[..Longest] + "…";
-        return string.Concat(shown.Select(c => char.IsControl(c) ? '?' : c));
-    }
 
     private static void RequireLittleEndian()
     {
@@ -427,7 +280,4 @@ public static unsafe class SafeTensors
         /// <summary>From an element on, as much as one call should move.</summary>
         public Span<float> Piece(int start) => new(data + start, Math.Min(ElementsAtOnce, shape.Size - start));
     }
-
-    /// <summary>One tensor of a header; begin and end in bytes.</summary>
-    private sealed record Entry(string Name, long[] Shape, long Begin, long End);
 }

@@ -50,7 +50,7 @@ public abstract record BlockSpec : LayerSpec
     public abstract IReadOnlyList<(string Name, IReadOnlyList<LayerSpec> Layers)> Paths();
 
     /// <summary>The paths, put together.</summary>
-    protected IReadOnlyList<(string Name, LayerChain Chain)> Chains(Shape input) =>
+    public IReadOnlyList<(string Name, LayerChain Chain)> Chains(Shape input) =>
         [.. Paths().Select(path => (path.Name, new LayerChain(path.Layers, input, $"{path.Name} layer")))];
 
     /// <summary>The paths, built.</summary>

@@ -38,6 +38,9 @@ public sealed class LayerChain
         Shapes = shapes;
     }
 
+    /// <summary>From input to output.</summary>
+    public IReadOnlyList<LayerSpec> Layers => _layers;
+
     /// <summary>The shape of each layer's input, and of the last one's output.</summary>
     public IReadOnlyList<Shape> Shapes { get; }
 

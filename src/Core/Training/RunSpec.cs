@@ -55,7 +55,22 @@ public sealed record RunSpec(
 
     /// <summary>Shards of an evaluation over the test set; fixed by the dataset alone.</summary>
     [JsonIgnore]
-    public int EvaluationShardCount => ((Dataset.TestCount - 1) / SamplesPerEvaluationShard) + 1;
+    public int EvaluationShardCount => EvaluationShardCountOf(Dataset.TestCount);
+
+    /// <summary>Shards of an evaluation over so many samples, at least one.</summary>
+    public static int EvaluationShardCountOf(int samples) => ((samples - 1) / SamplesPerEvaluationShard) + 1;
+
+    /// <summary>Refuses a model that does not take a dataset's samples, or does not give a score for each of its classes.</summary>
+    /// <exception cref="InvalidInputException">It does not; the message names both.</exception>
+    public static void RequireFit(ModelSpec model, DatasetSpec dataset)
+    {
+        var shapes = model.Shapes();
+        dataset.RequireFit(model.Name, shapes[0]);
+        if (shapes[^1].Size != dataset.ClassCount)
+        {
+            throw new InvalidInputException($"Model {model.Name} gives {shapes[^1].Size} scores, but {dataset.Name} has {dataset.ClassCount} classes.");
+        }
+    }
 
     /// <summary>Whether the test set is evaluated after that many steps: as <see cref="EvaluateEvery"/> says, and at the end.</summary>
     public bool EvaluationIsDue(long stepsDone) => stepsDone > 0 && (stepsDone == TotalSteps || EvaluateEvery switch
@@ -99,7 +114,6 @@ public sealed record RunSpec(
         }
 
         var chain = Model.Chain();
-        var shapes = chain.Shapes;
         Require(chain.ReasonNotToTrain is null, $"Model {Model.Name} cannot be trained: {chain.ReasonNotToTrain}");
         Optimizer.Validate();
         Require(BatchSize >= 1, $"The batch size is {BatchSize}; it must be at least 1.");
@@ -116,12 +130,8 @@ public sealed record RunSpec(
             NumericsRevision == CurrentNumericsRevision,
             $"The run follows numerics revision {NumericsRevision}, this build {CurrentNumericsRevision}: its bits would differ. Use the build that began it.");
         Dataset.Validate();
-        Dataset.RequireFit(Model.Name, shapes[0]);
+        RequireFit(Model, Dataset);
         Augmentation?.Validate(Dataset.SampleShape());
-        Require(
-            shapes[^1].Size == Dataset.ClassCount,
-            $"Model {Model.Name} gives {shapes[^1].Size} scores, but {Dataset.Name} has {Dataset.ClassCount} classes.");
-
         Require(
             SmallestStatistic is not < 2,
             $"Model {Model.Name} has batch normalisation, whose statistics are those of a shard, and with a batch size of {BatchSize}, {ShardCount} shards and "

@@ -58,7 +58,7 @@ public sealed class SafeTensorsTests
     [InlineData("{" + Weight + "}", "missing: 0.bias")]
     [InlineData("{" + Weight + "," + Bias + """, "extra":{"dtype":"F32","shape":[0],"data_offsets":[32,32]}}""", "not of this model: extra")]
     [InlineData("{" + Weight + """, "0.bias":{"dtype":"F32","shape":[1,2],"data_offsets":[24,32]}}""", "'0.bias': its shape is (1, 2), but the model has (2,)")]
-    [InlineData("{" + Weight + """, "0.bias":{"dtype":"F32","shape":[3],"data_offsets":[24,36]}}""", "'0.bias': its shape is (3), but")]
+    [InlineData("{" + Weight + """, "0.bias":{"dtype":"F32","shape":[3],"data_offsets":[24,36]}}""", "'0.bias': its shape is (3,), but")]
     [InlineData("{" + Weight + """, "0.bias":{"dtype":"BF16","shape":[2],"data_offsets":[24,28]}}""", "'0.bias': its dtype is \"BF16\"")]
     [InlineData("{" + Weight + """, "0.bias":{"dtype":7,"shape":[2],"data_offsets":[24,28]}}""", "'0.bias': its dtype is 7")]
     [InlineData("{" + Weight + """, "0.bias":{"dtype":"F32","shape":[2],"data_offsets":[20,28]}}""", "overlap")]
