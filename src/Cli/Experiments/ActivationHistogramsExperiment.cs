@@ -63,7 +63,7 @@ public sealed class ActivationHistogramsExperiment : Experiment
                 {
                     Curves = curves,
                     YRange = (0, 1),
-                    Legend = panels.Count == 0 ? LegendPlace.UpperRight : LegendPlace.None,
+                    Legend = panels.Count == 1 ? LegendPlace.UpperRight : LegendPlace.None,
                 });
             }
         }

@@ -12,7 +12,7 @@ public sealed class OptimizersExperiment : Experiment
     private const int SurfaceSteps = 30;
     private const float StartX = -7;
     private const float StartY = 2;
-    private static readonly double[] ContourLevels = [0.1, 0.5, 1, 2, 4, 7];
+    private static readonly double[] ContourLevels = [0.2, 1, 3, 7];
 
     /// <summary>The rules with the book's learning rates, on the surface and on the digits.</summary>
     private static readonly (string Title, OptimizerSpec OnSurface, OptimizerSpec OnDigits)[] Rules =
@@ -93,8 +93,8 @@ public sealed class OptimizersExperiment : Experiment
                     Curves = [.. smooth.Select(curve => Curve.Over([.. curve.Y.Take(steps / 10)], curve.Name))],
                 },
             ],
-            PanelWidth: 420,
-            PanelHeight: 310);
+            PanelWidth: 360,
+            PanelHeight: 280);
         var table = new Table(
             ["rule", "end of path", "crossings", "final loss", "test accuracy"],
             [.. Rules.Select((rule, i) => (string[])
