@@ -69,8 +69,8 @@ public sealed class AdaGradRecoveryExperiment : Experiment
             "After 10 gradients of 100: gradients of 1",
             2,
             [
-                new Panel("The step", "update after the large gradients", "step") { Curves = steps, LogX = true, LogY = true, Legend = LegendPlace.LowerRight },
-                new Panel("Compared with an undisturbed parameter", "update after the large gradients", "step / undisturbed step") { Curves = curves, LogX = true, LogY = true, Legend = LegendPlace.LowerRight },
+                new Panel("The step", "update after the large gradients", "step") { Curves = steps, LogX = true, LogY = true, YRange = (1e-7, 0.02), Legend = LegendPlace.LowerRight },
+                new Panel("Compared with an undisturbed parameter", "update after the large gradients", "step / undisturbed step") { Curves = curves, LogX = true, LogY = true, YRange = (0.001, 1.5), Legend = LegendPlace.LowerRight },
             ]);
         int[] places = [1, 10, 100, 1000, Updates];
         var table = new Table(

@@ -12,8 +12,9 @@ public static class ExperimentCatalog
         new OptimizersExperiment(), new ActivationHistogramsExperiment(), new WeightInitExperiment(), new BatchNormExperiment(), new OverfitExperiment(),
         new WeightDecayExperiment(), new DropoutExperiment(), new FiltersExperiment(), new MisclassifiedExperiment(), new HalfPrecisionExperiment(),
         new BatchSizeExperiment(),
-        new EqualWeightsExperiment(), new AdaGradRecoveryExperiment(), new DepthExperiment(), new LearningRateExperiment(),
+        new EqualWeightsExperiment(), new AdaGradRecoveryExperiment(), new DepthExperiment(), new LearningRateExperiment(), new BatchNormScaleExperiment(),
         new LayerOrderExperiment(), new KernelSizeExperiment(), new ResidualExperiment(), new ConvolutionIsAffineExperiment(),
+        new BatchPaysExperiment(),
     ];
 
     /// <summary>The experiment of that name.</summary>

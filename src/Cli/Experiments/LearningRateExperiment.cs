@@ -42,7 +42,7 @@ public sealed class LearningRateExperiment : Experiment
         var figure = new Figure(
             "Learning rates",
             1,
-            [new Panel($"Two layers, SGD, {data.Name}", "update", "loss, mean of 21 updates") { Curves = [.. losses.Select(Smoothing.Apply)], LogY = true, Legend = LegendPlace.UpperRight }],
+            [new Panel($"Two layers, SGD, {data.Name}", "update", "loss, mean of 21 updates") { Curves = [.. losses.Select(Smoothing.Apply)], LogY = true, YRange = (0.05, 1e4) }],
             PanelWidth: 820,
             PanelHeight: 500);
         var table = new Table(
