@@ -7,7 +7,7 @@ namespace DistTrain.Cli.Experiments;
 public static class ExperimentCatalog
 {
     /// <summary>All of them, in the order to show them.</summary>
-    public static IReadOnlyList<Experiment> All { get; } = 
+    public static IReadOnlyList<Experiment> All { get; } =
     [
         new OptimizersExperiment(), new ActivationHistogramsExperiment(), new WeightInitExperiment(), new BatchNormExperiment(), new OverfitExperiment(),
         new WeightDecayExperiment(), new DropoutExperiment(), new FiltersExperiment(), new MisclassifiedExperiment(), new HalfPrecisionExperiment(),
