@@ -56,7 +56,7 @@ public sealed class BatchNormScaleExperiment : Experiment
             2,
             [
                 new Panel("At the start", "initial standard deviation", "length of layer 3's gradient") { Curves = gradients, LogX = true, LogY = true, Legend = LegendPlace.LowerRight },
-                new Panel($"SGD, {data.Name}, {steps} updates", "initial standard deviation", "final loss") { Curves = losses, LogX = true, YRange = (0, 3), Legend = LegendPlace.LowerLeft },
+                new Panel($"SGD, {data.Name}, {steps} updates", "initial standard deviation", "final loss") { Curves = losses, LogX = true, YRange = (0, 3.2), Legend = LegendPlace.UpperLeft },
             ]);
         var table = new Table(
             ["initial std", "|g| with", "|g| without", "loss with", "loss without"],

@@ -55,7 +55,7 @@ public sealed class DepthExperiment : Experiment
             2,
             [
                 new Panel("At the start", "layer", "length of the weight's gradient") { Curves = norms, LogY = true, Legend = LegendPlace.LowerRight },
-                new Panel($"SGD, {data.Name}", "update", "loss, mean of 21 updates") { Curves = [.. losses.Select(Smoothing.Apply)], Legend = LegendPlace.LowerLeft },
+                new Panel($"SGD, {data.Name}", "update", "loss, mean of 21 updates") { Curves = [.. losses.Select(Smoothing.Apply)], YRange = (0, 3.2) },
             ]);
         var ratios = norms.Select(norm => norm.Y[0] / norm.Y[HiddenLayers - 1]).ToList();
         var table = new Table(

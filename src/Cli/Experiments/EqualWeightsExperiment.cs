@@ -48,7 +48,7 @@ public sealed class EqualWeightsExperiment : Experiment
         var figure = new Figure(
             "Initial weights: zero, equal, random",
             1,
-            [new Panel($"One hidden layer of {Units} ReLUs, SGD, {data.Name}", "update", "loss, mean of 21 updates") { Curves = [.. losses.Select(Smoothing.Apply)] }],
+            [new Panel($"One hidden layer of {Units} ReLUs, SGD, {data.Name}", "update", "loss, mean of 21 updates") { Curves = [.. losses.Select(Smoothing.Apply)], YRange = (0, 3.2) }],
             PanelWidth: 720,
             PanelHeight: 440);
         var table = new Table(

@@ -48,7 +48,7 @@ public sealed class KernelSizeExperiment : Experiment
             2,
             [
                 new Panel($"Adam, {data.Name}", "update", "loss, mean of 21 updates") { Curves = [.. losses.Select(Smoothing.Apply)], LogY = true },
-                new Panel("After each epoch", "epoch", "test accuracy") { Curves = [.. runs.Select(run => Curve.Over([.. run.Epochs.Select(epoch => epoch.TestAccuracy)], run.Plan.Label, CurveStyle.Path))], Legend = LegendPlace.LowerRight },
+                new Panel("After each epoch", "epoch", "test accuracy, %") { Curves = [.. runs.Select(run => Curve.Over([.. run.Epochs.Select(epoch => 100 * epoch.TestAccuracy)], run.Plan.Label, CurveStyle.Path))], Legend = LegendPlace.LowerRight },
             ]);
         var table = new Table(
             ["block", "parameters", "multiply-adds", "final loss", "test accuracy"],
