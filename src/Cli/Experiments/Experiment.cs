@@ -22,7 +22,7 @@ public abstract class Experiment
     public abstract Task<ExperimentResult> RunAsync(ExperimentContext context);
 }
 
-/// <summary>What came out. Nothing in it depends on time or on who computed, so its CSV has the same bytes for any number of workers.</summary>
+/// <summary>What came out. Its CSV depends neither on time nor on who computed: it has the same bytes for any number of workers.</summary>
 /// <param name="Summary">Printed: a few rows.</param>
 /// <param name="Data">The CSV: every number of the figure.</param>
 /// <param name="Figure">The PNG.</param>

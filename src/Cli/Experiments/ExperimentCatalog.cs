@@ -7,11 +7,14 @@ namespace DistTrain.Cli.Experiments;
 public static class ExperimentCatalog
 {
     /// <summary>All of them, in the order to show them.</summary>
-    public static IReadOnlyList<Experiment> All { get; } = 
+    public static IReadOnlyList<Experiment> All { get; } =
     [
         new OptimizersExperiment(), new ActivationHistogramsExperiment(), new WeightInitExperiment(), new BatchNormExperiment(), new OverfitExperiment(),
         new WeightDecayExperiment(), new DropoutExperiment(), new FiltersExperiment(), new MisclassifiedExperiment(), new HalfPrecisionExperiment(),
         new BatchSizeExperiment(),
+        new EqualWeightsExperiment(), new AdaGradRecoveryExperiment(), new DepthExperiment(), new LearningRateExperiment(), new BatchNormScaleExperiment(),
+        new LayerOrderExperiment(), new KernelSizeExperiment(), new ResidualExperiment(), new ConvolutionIsAffineExperiment(),
+        new BatchPaysExperiment(),
     ];
 
     /// <summary>The experiment of that name.</summary>

@@ -23,7 +23,7 @@ internal sealed class ExperimentTraining(VerbCall call, int workers, int threads
             DatasetSpec.Of(data),
             plan.Optimizer, plan.BatchSize, plan.Shards, seed, plan.Epochs, plan.Steps);
         spec.Validate();
-        var recorder = new Recorder(plan, spec, threads);
+        var recorder = new Recorder(plan, spec, threads, call.Surroundings.Time);
         try
         {
             using var state = workers == 0
@@ -63,12 +63,19 @@ internal sealed class ExperimentTraining(VerbCall call, int workers, int threads
     }
 
     /// <summary>Keeps the numbers of a run, whoever computes it.</summary>
-    private sealed class Recorder(TrainingPlan plan, RunSpec spec, int threads) : ITrainingObserver
+    private sealed class Recorder(TrainingPlan plan, RunSpec spec, int threads, TimeProvider time) : ITrainingObserver
     {
         private readonly List<double> _losses = [];
         private readonly List<EpochPoint> _epochs = [];
+        private readonly List<TimeSpan> _times = [];
+        private long _begin = time.GetTimestamp();
 
-        public void StepDone(long stepsDone, TrainingState state) => _losses.Add(state.LastStepLoss);
+        public void StepDone(long stepsDone, TrainingState state)
+        {
+            _losses.Add(state.LastStepLoss);
+            _times.Add(time.GetElapsedTime(_begin));
+            _begin = time.GetTimestamp();
+        }
 
         public void EvaluationStarted(long stepsDone)
         {
@@ -81,9 +88,10 @@ internal sealed class ExperimentTraining(VerbCall call, int workers, int threads
                 : double.NaN;
             var evaluation = state.LastEvaluation!.Value;
             _epochs.Add(new EpochPoint(_epochs.Count + 1, stepsDone, state.TrainLoss, evaluation.Loss, evaluation.Accuracy, trainAccuracy));
+            _begin = time.GetTimestamp();
         }
 
-        public TrainedRun ToRun(float[] parameters, string? failure) => new(plan, _losses, _epochs, parameters, failure);
+        public TrainedRun ToRun(float[] parameters, string? failure) => new(plan, _losses, _epochs, parameters, failure) { StepTimes = _times };
     }
 
     /// <summary>Shows warnings only.</summary>

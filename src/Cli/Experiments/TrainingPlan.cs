@@ -43,6 +43,9 @@ public sealed record TrainedRun(
 {
     private const double FinalShare = 0.1;
 
+    /// <summary>How long each update took, evaluations apart; the first ones also translate the code. Never part of a CSV: times repeat nowhere.</summary>
+    public IReadOnlyList<TimeSpan> StepTimes { get; init; } = [];
+
     /// <summary>The mean loss over the last tenth of the updates; infinite if the training failed.</summary>
     public double FinalLoss => LossAfter(StepLosses.Count);
 

@@ -49,8 +49,22 @@ public static class SearchFigure
         {
             Curves = curves,
             LogX = isNumeric && places.Count > 0 && places.Min() > 0 && places.Max() / places.Min() >= LogarithmicFrom,
+            YRange = RangeWithRoom([.. scored.Select(row => row.ValidationAccuracy!.Value)]),
             Legend = LegendPlace.LowerLeft,
         };
+    }
+
+    /// <summary>The ends of an axis that leaves a band under the data for the legend.</summary>
+    private static (double Low, double High)? RangeWithRoom(IReadOnlyList<double> values)
+    {
+        if (values.Count == 0)
+        {
+            return null;
+        }
+
+        var (low, high) = (values.Min(), values.Max());
+        var span = Math.Max(high - low, 0.01);
+        return (low - (0.6 * span), high + (0.05 * span));
     }
 
     private static double? Number(string text) =>
