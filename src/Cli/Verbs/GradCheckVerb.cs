@@ -57,7 +57,8 @@ public sealed partial class GradCheckVerb : Verb
     private static async Task<LabeledImages> ReadImages(VerbCall call, ModelSpec model)
     {
         var name = RunRequest.FindDatasetName(call.Values, call.Surroundings);
-        if (name is null && !call.Values.Has(CommonOptions.Data))
+        // A directory that a variable names for every command is no wish for this one.
+        if (name is null && call.Values.Origin(CommonOptions.Data) != SettingOrigin.CommandLine)
         {
             var shapes = model.Shapes();
             var digits = SyntheticDigits.Create(SyntheticImages, 1).Train;

@@ -34,6 +34,16 @@ public sealed class OtherVerbTests : IDisposable
         Assert.Contains("times faster", _command.Output, StringComparison.Ordinal);
     }
 
+    /// <summary>A directory that a variable names for every command holds images that this network does not take.</summary>
+    [Fact]
+    public async Task GradCheck_OfANetworkOfOtherSamples_TakesNoiseWhateverTheVariableSays()
+    {
+        _command.Variables["DISTTRAIN_DATA"] = "nowhere";
+        Assert.Equal(0, await _command.RunAsync("gradcheck", "--model", "perceptron-xor"));
+
+        Assert.Contains("PASS", _command.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task DataList_NothingHere_SaysHowToGetIt()
     {
