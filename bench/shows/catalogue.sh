@@ -9,8 +9,13 @@ check() { # name, options…
   expect "$name, 2 workers, AVX-512 off" "$expected" "$(export DOTNET_EnableAVX512=0; train "${base[@]}" --workers 2 "$@")"
 }
 models=${*:-two-layer mlp-1024 multi-layer simple-convnet deep-convnet lenet-5 inception-small vgg-small alexnet-28 resnet-20 plain-20}
-for model in $models; do check "$model" --model "$model"; done
-check "multi-layer, batch norm and dropout" --model multi-layer --batch-norm --dropout 0.3
-check "lenet-5, augmentation" --model lenet-5 --augment-shift 2 --augment-rotation 10 --augment-flip --normalize 0.1307:0.3081
-check "resnet-20, augmentation" --model resnet-20 --augment-shift 2
+augmented=(--augment-shift 2 --augment-rotation 10 --augment-flip --normalize 0.1307:0.3081)
+for model in $models; do
+  check "$model" --model "$model"
+  check "$model, augmented" --model "$model" "${augmented[@]}"
+done
+if [ $# -eq 0 ]; then
+  check "multi-layer, batch norm and dropout" --model multi-layer --batch-norm --dropout 0.3
+  check "multi-layer, batch norm, dropout, augmented" --model multi-layer --batch-norm --dropout 0.3 "${augmented[@]}"
+fi
 finish

@@ -21,15 +21,38 @@ public static class KnownAnswer
     private const int Shards = 5;
     private const ulong Seed = 0x2545F4914F6CDD1D;
 
-    /// <summary>XxHash128 over the partials of shards [0, 4) and [4, 5) of the first step and of [0, 1) of an evaluation.</summary>
+    /// <summary>XxHash128 over, of two networks, the partials of shards [0, 4) and [4, 5) of the first step and of [0, 1) of an evaluation.</summary>
     /// <param name="kernels">What to compute with.</param>
     /// <param name="threads">At least 1; no bit depends on it.</param>
-    public static unsafe byte[] Compute(Kernels<float> kernels, int threads = 1)
+    public static byte[] Compute(Kernels<float> kernels, int threads = 1)
     {
-        var model = new ModelSpec(
-            "known-answer",
-            [Side * Side],
-            [new AffineSpec(37, InitializerKind.Xavier), new SigmoidSpec(), new AffineSpec(21), new ReluSpec(), new AffineSpec(Classes)]);
+        var hash = new XxHash128();
+        foreach (var model in (ReadOnlySpan<ModelSpec>)[Dense, Convolutional])
+        {
+            Append(hash, model, kernels, threads);
+        }
+
+        return hash.GetCurrentHash();
+    }
+
+    private static ModelSpec Dense => new(
+        "known-answer",
+        [Side * Side],
+        [new AffineSpec(37, InitializerKind.Xavier), new SigmoidSpec(), new AffineSpec(21), new ReluSpec(), new AffineSpec(Classes)]);
+
+    /// <summary>Every kernel that a network of images uses, and the random numbers of a step.</summary>
+    private static ModelSpec Convolutional => new(
+        "known-answer of images",
+        [1, Side, Side],
+        [
+            new ConvolutionSpec(5, 3, Padding: 1), new BatchNormalizationSpec(), new LeakyReluSpec(),
+            new ResidualSpec([new ConvolutionSpec(6, 3, Stride: 2, Padding: 1), new GeluSpec()], [new ConvolutionSpec(6, 1, Stride: 2)]),
+            new LocalResponseNormalizationSpec(3), new ParallelSpec([[new MaxPoolingSpec(2)], [new AveragePoolingSpec(2)]]),
+            new DropoutSpec(0.2f), new AffineSpec(19), new BatchNormalizationSpec(), new TanhSpec(), new AffineSpec(Classes), new SoftmaxSpec(),
+        ]);
+
+    private static unsafe void Append(XxHash128 hash, ModelSpec model, Kernels<float> kernels, int threads)
+    {
         using var parameters = model.InitialParameters(Seed);
         using var pools = new PartialPools(parameters.Layout.Length);
         using var computation = new ShardComputation(model, Seed, kernels, threads, pools);
@@ -42,7 +65,6 @@ public static class KnownAnswer
         computation.ComputeGradients(images, order, Sampler.Batch(0, Samples, Samples), Shards, new ShardRange(Shards - 1, Shards), partials);
         computation.Evaluate(images, 1, new ShardRange(0, 1), partials);
 
-        var hash = new XxHash128();
         Span<byte> sums = stackalloc byte[2 * sizeof(long)];
         foreach (var partial in partials)
         {
@@ -52,8 +74,6 @@ public static class KnownAnswer
             hash.Append(sums);
             partial.Dispose();
         }
-
-        return hash.GetCurrentHash();
     }
 
     private static LabeledImages Images()

@@ -63,7 +63,7 @@ public sealed class ActivationHistogramsExperiment : Experiment
                 {
                     Curves = curves,
                     YRange = (0, 1),
-                    Legend = panels.Count == 0 ? LegendPlace.UpperRight : LegendPlace.None,
+                    Legend = panels.Count == 1 ? LegendPlace.UpperRight : LegendPlace.None,
                 });
             }
         }
@@ -78,7 +78,7 @@ public sealed class ActivationHistogramsExperiment : Experiment
         return Task.FromResult(new ExperimentResult(
             table,
             new Table(["activation", "weights", "layer", "value", "share"], rows),
-            new Figure("Activations of five layers (relu: all above 1 in the last bin)", Scales.Length, panels, PanelWidth: 320, PanelHeight: 270),
+            new Figure("Activations of five layers (relu: all above 1 in the last bin)", Scales.Length, panels, PanelWidth: 300, PanelHeight: 240),
             Judge(spreads)));
     }
 

@@ -20,7 +20,7 @@ internal sealed class ExperimentTraining(VerbCall call, int workers, int threads
         var data = plan.Data;
         var spec = new RunSpec(
             plan.Model,
-            new DatasetSpec(data.Name, data.Digest, data.Train.Count, data.Test.Count, data.Train.ImageSize, data.Train.ClassCount),
+            DatasetSpec.Of(data),
             plan.Optimizer, plan.BatchSize, plan.Shards, seed, plan.Epochs, plan.Steps);
         spec.Validate();
         var recorder = new Recorder(plan, spec, threads, call.Surroundings.Time);

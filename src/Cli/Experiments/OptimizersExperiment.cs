@@ -12,7 +12,7 @@ public sealed class OptimizersExperiment : Experiment
     private const int SurfaceSteps = 30;
     private const float StartX = -7;
     private const float StartY = 2;
-    private static readonly double[] ContourLevels = [0.1, 0.5, 1, 2, 4, 7];
+    private static readonly double[] ContourLevels = [0.2, 1, 3, 7];
 
     /// <summary>The rules with the book's learning rates, on the surface and on the digits.</summary>
     private static readonly (string Title, OptimizerSpec OnSurface, OptimizerSpec OnDigits)[] Rules =
@@ -76,6 +76,7 @@ public sealed class OptimizersExperiment : Experiment
         var crossings = paths.Select(Crossings).ToList();
         var walks = paths.Zip(Rules, (path, rule) => new Curve(rule.Title, [.. path.Select(p => p.X)], [.. path.Select(p => p.Y)], CurveStyle.Path, Color: 0));
         var losses = runs.Select(run => Curve.Over(run.StepLosses, run.Plan.Label)).ToList();
+        var smooth = losses.Select(Smoothing.Apply).ToList();
         var figure = new Figure(
             "Four update rules",
             2,
@@ -86,9 +87,14 @@ public sealed class OptimizersExperiment : Experiment
                     XRange = (-8, 8),
                     YRange = (-3, 3),
                 }),
-                new Panel($"Loss on {data.Name}", "update", "loss, mean of 21 updates") { Curves = [.. losses.Select(Smoothing.Apply)], Legend = LegendPlace.LowerLeft },
-                new Panel("The first tenth of the updates", "update", "loss") { Curves = [.. losses.Select(curve => Curve.Over([.. curve.Y.Take(steps / 10)], curve.Name))], Legend = LegendPlace.LowerLeft },
-            ]);
+                new Panel($"Loss on {data.Name}", "update", "loss, mean of 21 updates") { Curves = smooth, LogY = true },
+                new Panel("The first tenth of the updates", "update", "loss, mean of 21 updates")
+                {
+                    Curves = [.. smooth.Select(curve => Curve.Over([.. curve.Y.Take(steps / 10)], curve.Name))],
+                },
+            ],
+            PanelWidth: 360,
+            PanelHeight: 280);
         var table = new Table(
             ["rule", "end of path", "crossings", "final loss", "test accuracy"],
             [.. Rules.Select((rule, i) => (string[])

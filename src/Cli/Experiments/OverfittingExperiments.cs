@@ -63,7 +63,6 @@ public abstract class OverfittingExperiment : Experiment
             {
                 Curves = panel.Curves,
                 YRange = (0, 1.02),
-                Legend = LegendPlace.LowerRight,
             })]),
             judgement);
     }

@@ -47,7 +47,7 @@ public sealed class WeightInitExperiment : Experiment
         var figure = new Figure(
             "Initial weights of a five-layer network with ReLU",
             1,
-            [new Panel($"SGD, {data.Name}, batches of {batch}", "update", "loss, mean of 21 updates") { Curves = [.. losses.Select(Smoothing.Apply)], Legend = LegendPlace.LowerLeft }],
+            [new Panel($"SGD, {data.Name}, batches of {batch}", "update", "loss, mean of 21 updates") { Curves = [.. losses.Select(Smoothing.Apply)] }],
             PanelWidth: 720,
             PanelHeight: 440);
         var table = new Table(

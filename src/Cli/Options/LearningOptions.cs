@@ -17,6 +17,10 @@ public static class LearningOptions
     public static readonly Setting<double> ClipNorm = Settings.Number(
         "--clip-norm", "Longest gradient, above 0: a longer one, over all parameters, is scaled down to it. Default none.", x => x > 0, "above 0");
 
+    /// <summary>--label-smoothing</summary>
+    public static readonly Setting<double> LabelSmoothing = Settings.Number(
+        "--label-smoothing", "Share of each label spread over all classes in training, in [0, 1); a part of the model's loss. Default none.", x => x is >= 0 and < 1, "of at least 0 and below 1");
+
     /// <summary>--schedule</summary>
     public static readonly Setting<string> Schedule = Settings.Name(
         "--schedule", $"Course of the learning rate: {string.Join(", ", ScheduleSpec.Kinds)}. Default constant.", ScheduleSpec.Kinds);
@@ -38,7 +42,7 @@ public static class LearningOptions
         "--min-lr", "Learning rate at the end of --schedule cosine, from 0 to --lr. Default 0.", x => x >= 0, "of at least 0");
 
     /// <summary>All of them, in the order of the help.</summary>
-    public static readonly IReadOnlyList<Setting> All = [WeightDecay, L1, ClipNorm, Schedule, WarmupSteps, DecaySteps, Gamma, MinimumLearningRate];
+    public static readonly IReadOnlyList<Setting> All = [WeightDecay, L1, ClipNorm, LabelSmoothing, Schedule, WarmupSteps, DecaySteps, Gamma, MinimumLearningRate];
 
     /// <summary>The optimizer's specification with what these options say of it, not yet checked.</summary>
     /// <param name="optimizer">Its name and constants.</param>

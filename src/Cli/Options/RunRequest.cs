@@ -3,6 +3,7 @@ using DistTrain.Core;
 using DistTrain.Core.Data;
 using DistTrain.Core.Formats;
 using DistTrain.Core.Layers;
+using DistTrain.Core.Losses;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
 using DistTrain.Core.Training;
@@ -90,19 +91,26 @@ public sealed record RunRequest
     public static string? FindDatasetName(SettingValues values, Surroundings surroundings) =>
         values.FindText(CommonOptions.Dataset) is { } name ? DatasetPath.TryParse(name)?.Resolve(surroundings.Resolve).Name ?? name : null;
 
-    /// <summary>The network that <c>--model</c>, its companions and <c>--normalize</c> describe.</summary>
+    /// <summary>The network that <c>--model</c>, its companions, <c>--normalize</c> and <c>--label-smoothing</c> describe.</summary>
     /// <exception cref="InvalidInputException">There is no such network.</exception>
     public static ModelSpec ReadModel(SettingValues values, Surroundings surroundings)
     {
         var model = ReadLayers(values, surroundings);
-        if (!values.Has(SampleOptions.Normalize))
+        if (values.Has(SampleOptions.Normalize))
+        {
+            model = model with { Normalization = values.Get(SampleOptions.Normalize, null!) };
+            model.Shapes();
+        }
+
+        if (values.Find(LearningOptions.LabelSmoothing) is not { } smoothing)
         {
             return model;
         }
 
-        model = model with { Normalization = values.Get(SampleOptions.Normalize, null!) };
-        model.Shapes();
-        return model;
+        return model.Loss is SoftmaxCrossEntropySpec loss
+            ? model with { Loss = loss with { LabelSmoothing = smoothing == 0 ? null : (float)smoothing } }
+            : throw new InvalidInputException(
+                $"{values.Place(LearningOptions.LabelSmoothing)} goes with the loss softmax-cross-entropy; the loss of {model.Name} is {SpecCatalog.NameOf(model.Loss)}.");
     }
 
     private static ModelSpec ReadLayers(SettingValues values, Surroundings surroundings)

@@ -38,8 +38,8 @@ public sealed record Panel(string Title, string XLabel = "", string YLabel = "")
     /// <summary>The ends of the vertical axis; null: from the data.</summary>
     public (double Low, double High)? YRange { get; init; }
 
-    /// <summary>Where the names of the curves stand.</summary>
-    public LegendPlace Legend { get; init; } = LegendPlace.UpperRight;
+    /// <summary>Where the names of the curves stand; default below.</summary>
+    public LegendPlace Legend { get; init; } = LegendPlace.Below;
 }
 
 /// <summary>Where a legend stands.</summary>
@@ -56,6 +56,9 @@ public enum LegendPlace
 
     /// <summary>At the bottom, left.</summary>
     LowerLeft,
+
+    /// <summary>In a row below the axes: where curves may be anywhere.</summary>
+    Below,
 
     /// <summary>Nowhere.</summary>
     None,

@@ -8,7 +8,7 @@ public static class FigureRenderer
 {
     private const int TitleHeight = 40;
     private const float TitleSize = 20;
-    private const int Quality = 100;
+    private const int StrongestCompression = 9;
     private const double BarShare = 0.95;
 
     /// <summary>The picture as a PNG.</summary>
@@ -17,7 +17,7 @@ public static class FigureRenderer
         PlotFont.Use();
         var rows = (figure.Panels.Count + figure.Columns - 1) / figure.Columns;
         var (width, height) = (figure.Columns * figure.PanelWidth, TitleHeight + (rows * figure.PanelHeight));
-        using var surface = SKSurface.Create(new SKImageInfo(width, height));
+        using var surface = SKSurface.Create(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Opaque));
         var canvas = surface.Canvas;
         canvas.Clear(SKColors.White);
         DrawText(canvas, figure.Title, width / 2f, TitleHeight * 0.7f, TitleSize);
@@ -29,8 +29,9 @@ public static class FigureRenderer
         }
 
         using var image = surface.Snapshot();
-        using var data = image.Encode(SKEncodedImageFormat.Png, Quality);
-        return data.ToArray();
+        using var pixels = image.PeekPixels();
+        using var data = pixels?.Encode(new SKPngEncoderOptions(SKPngEncoderFilterFlags.AllFilters, StrongestCompression));
+        return data?.ToArray() ?? throw new InvalidOperationException($"A picture of {width} x {height} pixels could not be encoded.");
     }
 
     private static void Draw(SKCanvas canvas, Panel panel, PixelRect place)
@@ -133,6 +134,13 @@ public static class FigureRenderer
         }
 
         plot.Legend.FontName = PlotFont.Family;
+        if (panel.Legend == LegendPlace.Below)
+        {
+            plot.Legend.Orientation = Orientation.Horizontal;
+            plot.ShowLegend(Edge.Bottom);
+            return;
+        }
+
         plot.ShowLegend(panel.Legend switch
         {
             LegendPlace.LowerRight => Alignment.LowerRight,

@@ -139,6 +139,7 @@ public sealed class SearchRun : IDisposable
     {
         var rows = SearchReport.Rows(progress.Ranking, _request.Keys);
         SearchReport.WriteCsv(_directory.FullPath, rows, _request.Keys);
+        SearchFigure.Write(_directory.FullPath, rows, _request.Keys);
         var test = progress.Best is { } best ? Test(best) : null;
         var command = progress.Best is { } winner ? _request.CommandOnAll(winner.Trial) : null;
         if (_json)
@@ -155,7 +156,7 @@ public sealed class SearchRun : IDisposable
                   The winner is trial {test.Trial}, trained on {Split.Train.Count:N0} samples. On the test set, used this once:
                     test accuracy     {EventText.Percent(test.Accuracy)}
                     test loss         {EventText.Number(test.Loss, "F4")}
-                  The table is in {Path.Combine(_directory.FullPath, SearchReport.CsvName)}, the winner's run in {_directory.TrialPath(test.Trial)}.
+                  The table is in {Path.Combine(_directory.FullPath, SearchReport.CsvName)}, its picture in {SearchFigure.Name} there, the winner's run in {_directory.TrialPath(test.Trial)}.
                   next, on the full training set: {command}
                   """));
         }

@@ -4,6 +4,7 @@ using DistTrain.Cli.Experiments;
 using DistTrain.Cli.Options;
 using DistTrain.Cli.Plots;
 using DistTrain.Core;
+using DistTrain.Core.Data;
 
 namespace DistTrain.Cli.Verbs;
 
@@ -45,10 +46,15 @@ public sealed partial class ExperimentVerb : Verb
         var experiment = ExperimentCatalog.Get(call.Argument);
         var directory = surroundings.Resolve(values.FindText(Out) ?? Path.Combine("experiments", experiment.Name));
         var isQuick = values.Get(Quick, false);
-        var name = values.FindText(CommonOptions.Dataset) ?? (isQuick ? Core.Data.DatasetCatalog.Synthetic.Name : null);
+        var name = RunRequest.FindDatasetName(values, surroundings) ?? (isQuick ? DatasetCatalog.Synthetic.Name : null);
         var path = values.FindText(CommonOptions.Data) is { } data ? surroundings.Resolve(data) : null;
         CreateDirectory(directory);
         var loaded = await surroundings.Load(name, path, call.Stop.Token).ConfigureAwait(false);
+        if (loaded.Dataset.Train.ElementKind != ElementKind.Byte)
+        {
+            throw new InvalidInputException($"The experiments are about images, and the samples of {loaded.Dataset.Name} are numbers. Choose another --dataset.");
+        }
+
         if (!json)
         {
             surroundings.Output.WriteLine($"{experiment.Description}\nTo see: {experiment.WhatToSee}\n{loaded.Origin}");

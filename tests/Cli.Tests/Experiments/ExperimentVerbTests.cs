@@ -1,4 +1,6 @@
+using DistTrain.Cli.Data;
 using DistTrain.Cli.Experiments;
+using DistTrain.Core.Data;
 
 namespace DistTrain.Cli.Tests.Experiments;
 
@@ -51,6 +53,20 @@ public sealed class ExperimentVerbTests : IDisposable
 
         Assert.Contains("optimizers", _command.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", _command.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Experiment_OnNumbers_IsRefused()
+    {
+        var numbers = LabeledImages.FromValues(new float[784], [0], height: 1, width: 784, channels: 1, classCount: 10);
+        _command.Surroundings = _command.Surroundings with
+        {
+            LoadDataset = (_, _, _) => Task.FromResult(new ResolvedDataset(new Dataset("table", numbers, numbers), "made for the test")),
+        };
+
+        Assert.Equal(2, await _command.RunAsync("experiment", "overfit", "--quick"));
+
+        Assert.Contains("the samples of table are numbers", _command.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -30,6 +30,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData("train --schedule step --decay-steps 5 --gamma 1.5", "--gamma is '1.5'", "at most 1")]
     [InlineData("train --schedule step --decay-steps 5 --min-lr 0.01", "The schedule step has no minimum learning rate")]
     [InlineData("train --schedule cosine --lr 0.1 --min-lr 0.2", "minimum learning rate is 0.2", "0.1")]
+    [InlineData("train --label-smoothing 1", "--label-smoothing is '1'", "below 1")]
     [InlineData("train --warmup-steps 0", "--warmup-steps is '0'", "at least 1")]
     [InlineData("train --schedule cosine --warmup-steps 9 --steps 9", "9 warm-up steps", "9 in all")]
     [InlineData("train --epochs 1 --steps 1", "--epochs and --steps", "one of the two")]
