@@ -30,6 +30,11 @@ public sealed unsafe class GradientCheck : IDisposable
     /// </summary>
     public const double SmallestScale = 1e-4;
 
+    /// <summary>Its rounding error is ten times that of <see cref="Step"/>: below 1e-8, also in deep networks.</summary>
+    private const double NarrowStep = 1e-6;
+
+    /// <summary>The smallest derivative that the rounding error at <see cref="NarrowStep"/> leaves within the tolerance.</summary>
+    private const double SmallestAtNarrowStep = 1e-2;
     private const double Noise = 0.1;
     private const int NoiseLayer = RandomStream.LayerLimit - 2;
 
@@ -208,7 +213,8 @@ public sealed unsafe class GradientCheck : IDisposable
 
     /// <summary>
     /// The derivative by one parameter: by the five-point formula <c>(8 (L₊₁ − L₋₁) − (L₊₂ − L₋₂)) / 12H</c> where no kink is within 2H, else by the central
-    /// difference over <see cref="Step"/>.
+    /// difference over <see cref="Step"/>, and where even that crosses one, as it does for a parameter of a whole channel, over <see cref="NarrowStep"/> if
+    /// the derivative is large enough for its rounding.
     /// </summary>
     private NumericalElement Difference(int index, int layer, Matrix<double> input, UInt128 branches)
     {
@@ -221,15 +227,20 @@ public sealed unsafe class GradientCheck : IDisposable
                 return new NumericalElement(index, ((8 * Change(below1, above1)) - Change(below2, above2)) / (12 * WideStep), IsKink: false);
             }
 
-            // Divided by the distance between the two values as they were rounded, not by 2h.
-            var (down, up) = (value - Step, value + Step);
-            return LossesAt(down) is { } below && LossesAt(up) is { } above
-                ? new NumericalElement(index, Change(below, above) / (up - down), IsKink: false)
+            return Central(Step) is { } slope ? new NumericalElement(index, slope, IsKink: false)
+                : Central(NarrowStep) is { } steep && Math.Abs(steep) >= SmallestAtNarrowStep ? new NumericalElement(index, steep, IsKink: false)
                 : new NumericalElement(index, double.NaN, IsKink: true);
         }
         finally
         {
             _parameters.Span[index] = value;
+        }
+
+        double? Central(double step)
+        {
+            // Divided by the distance between the two values as they were rounded, not by 2h.
+            var (down, up) = (value - step, value + step);
+            return LossesAt(down) is { } below && LossesAt(up) is { } above ? Change(below, above) / (up - down) : null;
         }
 
         double[]? LossesAt(double moved)
