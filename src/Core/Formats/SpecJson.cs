@@ -10,6 +10,9 @@ namespace DistTrain.Core.Formats;
 /// <summary>Run and model specifications as JSON: camelCase, strict. An unknown or missing member is an error that says where.</summary>
 public static partial class SpecJson
 {
+    // Room for a model of BlockSpec.MaximumDepth blocks, three levels each at most, inside of a run inside of a checkpoint's state.
+    private const int MaximumDepth = 64;
+
     /// <summary>Strict reading, indented writing.</summary>
     public static JsonSerializerOptions Options { get; } = new(JsonSerializerDefaults.General)
     {
@@ -23,7 +26,7 @@ public static partial class SpecJson
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         ReadCommentHandling = JsonCommentHandling.Skip,
         AllowTrailingCommas = true,
-        MaxDepth = 32,
+        MaxDepth = MaximumDepth,
         WriteIndented = true,
         Converters = { new JsonStringEnumConverter(namingPolicy: null, allowIntegerValues: false) },
     };

@@ -7,6 +7,9 @@ namespace DistTrain.Core.Models;
 /// <summary>A layer made of chains of others, each from the same input. Its tensors are named <c>path.index.name</c>.</summary>
 public abstract record BlockSpec : LayerSpec
 {
+    /// <summary>Blocks inside of blocks: deeper than this, JSON that holds the model could be written, but not read.</summary>
+    public const int MaximumDepth = 16;
+
     /// <inheritdoc/>
     public override int LayerCount() => 1 + Paths().Sum(path => path.Layers.Sum(layer => layer.LayerCount()));
 
@@ -45,6 +48,9 @@ public abstract record BlockSpec : LayerSpec
 
     /// <inheritdoc/>
     public override int? StatisticSize(Shape input) => Chains(input).Min(path => path.Chain.SmallestStatisticSize);
+
+    /// <summary>How many blocks lie inside of each other here, itself included: 1 for one of plain layers.</summary>
+    internal int Depth() => 1 + Paths().SelectMany(path => path.Layers ?? []).OfType<BlockSpec>().Select(block => block.Depth()).DefaultIfEmpty().Max();
 
     /// <summary>The paths by name, in the order of their tensors.</summary>
     public abstract IReadOnlyList<(string Name, IReadOnlyList<LayerSpec> Layers)> Paths();
@@ -126,6 +132,11 @@ public sealed record ParallelSpec(IReadOnlyList<IReadOnlyList<LayerSpec>> Branch
         if (outputs.Exists(output => output.Rank != first.Rank || !output.Dimensions[1..].SequenceEqual(first.Dimensions[1..])))
         {
             throw new InvalidInputException($"the branches give {string.Join(", ", outputs)}; they may differ in their channels only, the first dimension.");
+        }
+
+        if (outputs.Sum(output => (long)output.Size) > int.MaxValue)
+        {
+            throw new InvalidInputException($"the branches give {string.Join(", ", outputs)}, together more than {int.MaxValue} elements.");
         }
 
         int[] dimensions = [.. first.Dimensions];

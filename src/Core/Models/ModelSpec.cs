@@ -42,6 +42,11 @@ public sealed record ModelSpec(
             throw new InvalidInputException($"Model {Name}: layers must name at least one layer.");
         }
 
+        if (Layers.OfType<BlockSpec>().Select(block => block.Depth()).DefaultIfEmpty().Max() is > BlockSpec.MaximumDepth and var depth)
+        {
+            throw new InvalidInputException($"Model {Name}: its blocks lie {depth} inside of each other; at most {BlockSpec.MaximumDepth} can.");
+        }
+
         try
         {
             Loss.Validate();

@@ -38,6 +38,30 @@ public sealed class CheckpointStoreTests
         Assert.Equal((ulong.MaxValue, path), (loaded.Incarnation, loaded.Path));
     }
 
+    [Fact]
+    public void Save_ModelOfTheDeepestBlocks_IsReadBackAndOneDeeperIsRefused()
+    {
+        var spec = SmallRun.Spec();
+        using var run = new SmallRun(Nested(BlockSpec.MaximumDepth));
+        run.Train(1);
+        using var snapshot = run.Snapshot();
+        using var loaded = Store.Load(Store.Save(snapshot, incarnation: 1));
+        SmallRun.AssertEqual(snapshot, loaded.Snapshot);
+        var refused = Assert.Throws<InvalidInputException>(Nested(BlockSpec.MaximumDepth + 1).Validate);
+        Assert.Contains("its blocks lie 17 inside of each other; at most 16 can.", refused.Message, StringComparison.Ordinal);
+
+        RunSpec Nested(int depth)
+        {
+            LayerSpec layer = new ReluSpec();
+            for (var i = 0; i < depth; i++)
+            {
+                layer = new ParallelSpec([[layer]]);
+            }
+
+            return spec with { Model = spec.Model with { Layers = [layer, .. spec.Model.Layers] } };
+        }
+    }
+
     /// <summary>In the warm-up, in a fall, at its end: the rates go on where they were.</summary>
     [Theory]
     [InlineData("lamb", ScheduleKind.Cosine, null)]

@@ -59,6 +59,9 @@ public sealed class ImageSpecsTests
         Refuses(new MaxPoolingSpec(21), "a size of 21 does not fit an input of (3, 28, 20) with padding 0");
         Refuses(new MaxPoolingSpec(3, Padding: 2), "padding is 2; for windows of 3 it can be at most 1");
         Refuses(new AveragePoolingSpec(1, Padding: 1), "padding is 1; for windows of 1 it can be at most 0");
+        Refuses(
+            new ParallelSpec([[new ConvolutionSpec(3_000_000, 1)], [new ConvolutionSpec(3_000_000, 1)]]),
+            "the branches give (3000000, 28, 20), (3000000, 28, 20), together more than 2147483647 elements");
         foreach (var spec in new LayerSpec[] { new ConvolutionSpec(4, 3), new MaxPoolingSpec(2), new AveragePoolingSpec(2), new GlobalAveragePoolingSpec() })
         {
             var flat = Assert.Throws<InvalidInputException>(() => new ModelSpec("m", [784], [spec, new AffineSpec(10)]).Shapes());
