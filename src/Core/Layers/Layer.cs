@@ -18,7 +18,8 @@ public readonly unsafe struct GradientFold<T>(FoldPlan plan, T** nodeBuffers)
 
 /// <summary>
 /// One step of a network: constructor, forward, backward. A row of its input is a sample. A layer owns the memory of its results, which stay
-/// valid until its next call; it serves one thread.
+/// valid until its next call; it serves one thread. Rows lie <see cref="RowLayout.StrideFor"/> elements apart, as in a <see cref="RowBuffer{T}"/>: layers
+/// work on whole rows with their padding.
 /// </summary>
 /// <typeparam name="T">The element type.</typeparam>
 public abstract unsafe class Layer<T>(Kernels<T> kernels, Shape inputShape, Shape outputShape) : IDisposable
@@ -48,7 +49,7 @@ public abstract unsafe class Layer<T>(Kernels<T> kernels, Shape inputShape, Shap
 
     /// <summary>
     /// From the gradient of the loss sum by this layer's output, (rows, output), to that by its input, (rows, input), and by its parameters.
-    /// The gradient passed in may be overwritten.
+    /// The gradient passed in may be overwritten, and returned; nothing else that is not the layer's own may.
     /// </summary>
     /// <param name="outputGradient">(rows, output)</param>
     /// <param name="gradients">Where the parameter gradients go.</param>
