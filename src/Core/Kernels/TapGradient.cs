@@ -124,7 +124,7 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
                 var valid = Math.Min(width, _filters - (v * TLanes.Count));
                 for (var n = 0; n < count; n++)
                 {
-                    Panels.TransposeInto(
+                    Transposition.Run(
                         gradient + ((nint)n * outputGradient.Stride), _image.Pixels, _transposed.Pointer + ((nint)n * _image.Pixels * width), width, valid, _image.Pixels);
                 }
 
@@ -147,7 +147,7 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
             vectors = TileShape.NextVectors(_filterVectors - v);
             var width = vectors * TLanes.Count;
             var filter = v * TLanes.Count;
-            Panels.TransposeInto(
+            Transposition.Run(
                 sums + ((nint)filter * _paddedTaps), width, weightGradient + ((nint)filter * _image.Depth), _image.Depth, _image.Depth, Math.Min(width, _filters - filter));
         }
     }

@@ -11,7 +11,7 @@ internal static unsafe class TiledProduct
     /// <summary>The widest tile row: seven vectors of 16 floats.</summary>
     private const int MaximumColumns = 112;
 
-    private const int MaximumRows = 6;
+    private const int MaximumRows = 12;
 
     /// <summary><see cref="Kernels{T}.Product"/></summary>
     public static void Product<TLanes>(Matrix<float> a, PackedOperand<float> b, float* bias, Matrix<float> c)
@@ -24,14 +24,20 @@ internal static unsafe class TiledProduct
             var vectors = Panels.NextVectors<TLanes>(remaining);
             switch (vectors)
             {
+                case 7 when Panels.LastIsHalf<TLanes>(b.Columns - column):
+                    Panel<Tile3<TileRow6AndHalf<Lanes512, Lanes256>>>(a, panel, b.Depth, bias, c, column);
+                    break;
                 case 7:
                     Panel<Tile3<TileRow7<TLanes>>>(a, panel, b.Depth, bias, c, column);
                     break;
                 case 4:
                     Panel<Tile6<TileRow4<TLanes>>>(a, panel, b.Depth, bias, c, column);
                     break;
-                default:
+                case 2:
                     Panel<Tile6<TileRow2<TLanes>>>(a, panel, b.Depth, bias, c, column);
+                    break;
+                default:
+                    Panel<Tile12<TileRow1<TLanes>>>(a, panel, b.Depth, bias, c, column);
                     break;
             }
 
@@ -55,14 +61,20 @@ internal static unsafe class TiledProduct
                 var vectors = Panels.NextVectors<TLanes>(remaining);
                 switch (vectors)
                 {
+                    case 7 when Panels.LastIsHalf<TLanes>(b.Columns - column):
+                        FoldedPanel<Tile3<TileRow6AndHalf<Lanes512, Lanes256>>>(a, b, plan.Nodes[i], c, column);
+                        break;
                     case 7:
                         FoldedPanel<Tile3<TileRow7<TLanes>>>(a, b, plan.Nodes[i], c, column);
                         break;
                     case 4:
                         FoldedPanel<Tile6<TileRow4<TLanes>>>(a, b, plan.Nodes[i], c, column);
                         break;
-                    default:
+                    case 2:
                         FoldedPanel<Tile6<TileRow2<TLanes>>>(a, b, plan.Nodes[i], c, column);
+                        break;
+                    default:
+                        FoldedPanel<Tile12<TileRow1<TLanes>>>(a, b, plan.Nodes[i], c, column);
                         break;
                 }
 
@@ -75,7 +87,8 @@ internal static unsafe class TiledProduct
     private static void Panel<TTile>(Matrix<float> a, float* panel, int depth, float* bias, Matrix<float> c, int column)
         where TTile : IRegisterTile
     {
-        var biasRow = stackalloc float[MaximumColumns];
+        var biasMemory = stackalloc float[MaximumColumns + CacheLine.Slack];
+        var biasRow = CacheLine.Align(biasMemory);
         if (bias is not null)
         {
             var valid = Math.Min(TTile.Columns, c.Columns - column);
@@ -103,7 +116,8 @@ internal static unsafe class TiledProduct
         where TTile : IRegisterTile
     {
         var shards = node.RowBounds.Length - 1;
-        var stack = stackalloc float[FoldOrder.Depth(shards) * TTile.Rows * TTile.Columns];
+        var stackMemory = stackalloc float[(FoldOrder.Depth(shards) * TTile.Rows * TTile.Columns) + CacheLine.Slack];
+        var stack = CacheLine.Align(stackMemory);
         fixed (int* bounds = node.RowBounds)
         {
             var task = new TileTask
@@ -143,7 +157,8 @@ internal static unsafe class TiledProduct
             return;
         }
 
-        var scratch = stackalloc float[MaximumRows * MaximumColumns];
+        var scratchMemory = stackalloc float[(MaximumRows * MaximumColumns) + CacheLine.Slack];
+        var scratch = CacheLine.Align(scratchMemory);
         var validColumns = Math.Min(TTile.Columns, c.Columns - column);
         if (task.ContinuesChain)
         {
