@@ -1,40 +1,93 @@
 namespace DistTrain.Core.Kernels;
 
+/// <summary>What is done for each panel of a product.</summary>
+internal interface IPanelWork
+{
+    /// <summary>Runs one panel.</summary>
+    /// <param name="column">Its first column.</param>
+    /// <typeparam name="TTile">As wide as the panel.</typeparam>
+    /// <typeparam name="TSmall">As wide, for the rows that are left at the bottom.</typeparam>
+    void Run<TTile, TSmall>(int column)
+        where TTile : IRegisterTile
+        where TSmall : IRegisterTile;
+}
+
 /// <summary>
-/// How the columns of a product are cut: into panels as wide as a register tile, seven, four, two vectors or one. A packed operand holds panel
+/// How the columns of a product are cut: into panels as wide as a register tile, at most four vectors. A packed operand holds panel
 /// after panel, each (K, panel columns) without gaps, so that a tile reads one stream.
 /// </summary>
+/// <remarks>
+/// A tile of r rows and v vectors reads v vectors and r elements for r · v multiply-adds: with four vectors the panel, which lies in the second-level
+/// cache, is read slowly enough.
+/// </remarks>
 internal static unsafe class Panels
 {
     /// <summary>From this width on, 32 registers are at hand.</summary>
     private const int ManyRegistersFrom = 16;
 
-    /// <summary>
-    /// The vectors of the panel that starts <paramref name="remaining"/> vectors before the end. Cuts a rest of 1 or 3 off as a panel of
-    /// seven, where there is enough: narrow panels read A again for little work.
-    /// </summary>
-    public static int NextVectors<TLanes>(int remaining)
+    /// <summary>Does the work of each panel with the tile of its width.</summary>
+    /// <param name="columns">N.</param>
+    /// <param name="work">What to do.</param>
+    public static void ForEach<TLanes, TWork>(int columns, TWork work)
         where TLanes : unmanaged, ILanes<TLanes, float>
+        where TWork : IPanelWork
+    {
+        for (var (column, vectors) = (0, 0); column < columns; column += vectors * TLanes.Count)
+        {
+            vectors = NextVectors<TLanes>(VectorCount<TLanes>(columns - column));
+            switch (vectors, LastIsHalf<TLanes>(columns - column, vectors))
+            {
+                case (4, false):
+                    work.Run<Tile6<TileRow4<TLanes>>, Tile3<TileRow4<TLanes>>>(column);
+                    break;
+                case (4, true):
+                    work.Run<Tile6<TileRowAndHalf<TileRow3<Lanes512>>>, Tile3<TileRowAndHalf<TileRow3<Lanes512>>>>(column);
+                    break;
+                case (3, false):
+                    work.Run<Tile6<TileRow3<TLanes>>, Tile3<TileRow3<TLanes>>>(column);
+                    break;
+                case (3, true):
+                    work.Run<Tile6<TileRowAndHalf<TileRow2<Lanes512>>>, Tile3<TileRowAndHalf<TileRow2<Lanes512>>>>(column);
+                    break;
+                case (2, false):
+                    RunTwo<TLanes, TWork>(column, work);
+                    break;
+                case (2, true):
+                    work.Run<Tile12<TileRowAndHalf<TileRow1<Lanes512>>>, Tile6<TileRowAndHalf<TileRow1<Lanes512>>>>(column);
+                    break;
+                default:
+                    work.Run<Tile12<TileRow1<TLanes>>, Tile6<TileRow1<TLanes>>>(column);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>The vectors of the panel that starts <paramref name="remaining"/> vectors before the end.</summary>
+    public static int NextVectors<TLanes>(int remaining)
+        where TLanes : unmanaged, ILanes<TLanes, float> =>
+        Math.Min(TLanes.Count < ManyRegistersFrom ? 2 : 4, remaining);
+
+    /// <summary>
+    /// Whether a panel needs no more than half of its last vector, and the processor has the half as a register of its own, which some multiply twice as
+    /// fast. A panel of one vector stays whole: its rows, not its columns, are what it has to do.
+    /// </summary>
+    private static bool LastIsHalf<TLanes>(int columns, int vectors)
+        where TLanes : unmanaged, ILanes<TLanes, float> =>
+        typeof(TLanes) == typeof(Lanes512) && vectors > 1 && columns <= ((vectors - 1) * Lanes512.Count) + Lanes256.Count;
+
+    private static void RunTwo<TLanes, TWork>(int column, TWork work)
+        where TLanes : unmanaged, ILanes<TLanes, float>
+        where TWork : IPanelWork
     {
         if (TLanes.Count < ManyRegistersFrom)
         {
-            return Math.Min(2, remaining);
+            work.Run<Tile6<TileRow2<TLanes>>, Tile3<TileRow2<TLanes>>>(column);
         }
-
-        return (remaining % 4) switch
+        else
         {
-            0 => 4,
-            1 => remaining >= 9 ? 7 : remaining >= 5 ? 4 : 1,
-            2 => 2,
-            _ => remaining >= 7 ? 7 : 2,
-        };
+            work.Run<Tile12<TileRow2<TLanes>>, Tile6<TileRow2<TLanes>>>(column);
+        }
     }
-
-    /// <summary>Whether a panel of seven vectors needs no more than half of its last one, and the processor has the half as a register of its own.</summary>
-    /// <param name="columns">Columns from the panel's first one to the last of all.</param>
-    public static bool LastIsHalf<TLanes>(int columns)
-        where TLanes : unmanaged, ILanes<TLanes, float> =>
-        typeof(TLanes) == typeof(Lanes512) && columns <= (6 * Lanes512.Count) + Lanes256.Count;
 
     /// <summary>The columns of all panels together.</summary>
     public static int PaddedColumns<TLanes>(int columns)
