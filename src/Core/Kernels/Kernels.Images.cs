@@ -19,7 +19,9 @@ public abstract unsafe partial class Kernels<T>
     /// <param name="bias">(filters,), or null for none.</param>
     /// <param name="workspace">Of this shape, from this implementation.</param>
     /// <param name="output">(rows, filters·oH·oW)</param>
-    public abstract void Convolution(Matrix<T> input, T* weight, T* bias, ConvolutionWorkspace<T> workspace, Matrix<T> output);
+    /// <param name="rectify">Whether each result y is then replaced by <c>y &lt;= 0 ? 0 : y</c>; default not.</param>
+    public abstract void Convolution(
+        Matrix<T> input, T* weight, T* bias, ConvolutionWorkspace<T> workspace, Matrix<T> output, bool rectify = false);
 
     /// <summary>
     /// For each node of the plan ∂weight[f, c, ky, kx] = Σ ∂y[n, f, oy, ox] · x[n, c, oy·s − p + ky, ox·s − p + kx] over the node's rows: per
@@ -43,7 +45,11 @@ public abstract unsafe partial class Kernels<T>
     /// <param name="weight">(filters, C, kH, kW)</param>
     /// <param name="workspace">Of this shape, from this implementation.</param>
     /// <param name="inputGradient">(rows, C·H·W)</param>
-    public abstract void ConvolutionInputGradient(Matrix<T> outputGradient, T* weight, ConvolutionWorkspace<T> workspace, Matrix<T> inputGradient);
+    /// <param name="rectified">
+    /// What a rectifier before this convolution gave, (rows, C·H·W): where it is at most 0, ∂x becomes 0. Empty, the default, for none.
+    /// </param>
+    public abstract void ConvolutionInputGradient(
+        Matrix<T> outputGradient, T* weight, ConvolutionWorkspace<T> workspace, Matrix<T> inputGradient, Matrix<T> rectified = default);
 
     /// <summary>
     /// sums[n, c] = Σ a[n, c, i] over a channel's elements: lane i mod 16 takes element i, starting from +0; the lanes are folded +8, +4, +2, +1.

@@ -47,6 +47,9 @@ internal unsafe ref struct TileTask
 
     /// <summary>Added once to each row after the chain; may be null.</summary>
     public float* Bias;
+
+    /// <summary>Whether each result x is then replaced by <c>x &lt;= 0 ? 0 : x</c>.</summary>
+    public bool Rectifies;
 }
 
 /// <summary>A block of C that stays in registers while k runs.</summary>
@@ -143,6 +146,13 @@ internal readonly unsafe struct Tile3<TRow> : IRegisterTile
             c0.AddStored(task.Bias);
             c1.AddStored(task.Bias);
             c2.AddStored(task.Bias);
+        }
+
+        if (task.Rectifies)
+        {
+            c0.Rectify();
+            c1.Rectify();
+            c2.Rectify();
         }
 
         c0.Store(task.C + (0 * task.CRowStride));
@@ -244,6 +254,16 @@ internal readonly unsafe struct Tile6<TRow> : IRegisterTile
             c3.AddStored(task.Bias);
             c4.AddStored(task.Bias);
             c5.AddStored(task.Bias);
+        }
+
+        if (task.Rectifies)
+        {
+            c0.Rectify();
+            c1.Rectify();
+            c2.Rectify();
+            c3.Rectify();
+            c4.Rectify();
+            c5.Rectify();
         }
 
         c0.Store(task.C + (0 * task.CRowStride));
@@ -396,6 +416,22 @@ internal readonly unsafe struct Tile12<TRow> : IRegisterTile
             c9.AddStored(task.Bias);
             c10.AddStored(task.Bias);
             c11.AddStored(task.Bias);
+        }
+
+        if (task.Rectifies)
+        {
+            c0.Rectify();
+            c1.Rectify();
+            c2.Rectify();
+            c3.Rectify();
+            c4.Rectify();
+            c5.Rectify();
+            c6.Rectify();
+            c7.Rectify();
+            c8.Rectify();
+            c9.Rectify();
+            c10.Rectify();
+            c11.Rectify();
         }
 
         c0.Store(task.C + (0 * task.CRowStride));

@@ -24,6 +24,9 @@ internal unsafe interface ITileRow<TSelf>
 
     /// <summary>Each element becomes itself plus <paramref name="value"/>.</summary>
     void Add(float value);
+
+    /// <summary>Each element x becomes <c>x &lt;= 0 ? 0 : x</c>.</summary>
+    void Rectify();
 }
 
 /// <summary>A row that takes the element to multiply by as a register full of it.</summary>
@@ -80,6 +83,12 @@ internal unsafe struct TileRow1<TLanes> : ITileRow<TileRow1<TLanes>>, IBroadcast
         var broadcast = TLanes.Create(value);
         _v0 += broadcast;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Rectify()
+    {
+        _v0 = TLanes.SelectLessOrEqual(_v0, TLanes.Zero, TLanes.Zero, _v0);
+    }
 }
 
 /// <summary>Two registers.</summary>
@@ -129,6 +138,13 @@ internal unsafe struct TileRow2<TLanes> : ITileRow<TileRow2<TLanes>>, IBroadcast
         var broadcast = TLanes.Create(value);
         _v0 += broadcast;
         _v1 += broadcast;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Rectify()
+    {
+        _v0 = TLanes.SelectLessOrEqual(_v0, TLanes.Zero, TLanes.Zero, _v0);
+        _v1 = TLanes.SelectLessOrEqual(_v1, TLanes.Zero, TLanes.Zero, _v1);
     }
 }
 
@@ -184,6 +200,14 @@ internal unsafe struct TileRow3<TLanes> : ITileRow<TileRow3<TLanes>>, IBroadcast
         _v0 += broadcast;
         _v1 += broadcast;
         _v2 += broadcast;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Rectify()
+    {
+        _v0 = TLanes.SelectLessOrEqual(_v0, TLanes.Zero, TLanes.Zero, _v0);
+        _v1 = TLanes.SelectLessOrEqual(_v1, TLanes.Zero, TLanes.Zero, _v1);
+        _v2 = TLanes.SelectLessOrEqual(_v2, TLanes.Zero, TLanes.Zero, _v2);
     }
 }
 
@@ -245,6 +269,15 @@ internal unsafe struct TileRow4<TLanes> : ITileRow<TileRow4<TLanes>>, IBroadcast
         _v2 += broadcast;
         _v3 += broadcast;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Rectify()
+    {
+        _v0 = TLanes.SelectLessOrEqual(_v0, TLanes.Zero, TLanes.Zero, _v0);
+        _v1 = TLanes.SelectLessOrEqual(_v1, TLanes.Zero, TLanes.Zero, _v1);
+        _v2 = TLanes.SelectLessOrEqual(_v2, TLanes.Zero, TLanes.Zero, _v2);
+        _v3 = TLanes.SelectLessOrEqual(_v3, TLanes.Zero, TLanes.Zero, _v3);
+    }
 }
 
 /// <summary>Some registers and half of one, for a last panel that needs no more. Its columns lie as if the last were whole.</summary>
@@ -298,5 +331,12 @@ internal unsafe struct TileRowAndHalf<TRow> : ITileRow<TileRowAndHalf<TRow>>
     {
         _whole.Add(value);
         _half += Lanes256.Create(value);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Rectify()
+    {
+        _whole.Rectify();
+        _half = Lanes256.SelectLessOrEqual(_half, Lanes256.Zero, Lanes256.Zero, _half);
     }
 }

@@ -14,9 +14,10 @@ internal static unsafe class TiledProduct
     private const int MaximumRows = 12;
 
     /// <summary><see cref="Kernels{T}.Product"/></summary>
-    public static void Product<TLanes>(Matrix<float> a, PackedOperand<float> b, float* bias, Matrix<float> c)
+    public static void Product<TLanes>(Matrix<float> a, PackedOperand<float> b, float* bias, Matrix<float> c, bool rectify)
         where TLanes : unmanaged, ILanes<TLanes, float> =>
-        Panels.ForEach<TLanes, PanelProduct>(b.Columns, new PanelProduct { A = a, Panel = b.Data, Depth = b.Depth, Bias = bias, C = c });
+        Panels.ForEach<TLanes, PanelProduct>(
+            b.Columns, new PanelProduct { A = a, Panel = b.Data, Depth = b.Depth, Bias = bias, C = c, Rectifies = rectify });
 
     /// <summary><see cref="Kernels{T}.FoldedProduct"/></summary>
     public static void FoldedProduct<TLanes>(Matrix<float> a, Matrix<float> b, FoldPlan plan, float** nodeBuffers, int offset)
@@ -97,6 +98,7 @@ internal static unsafe class TiledProduct
         public int Depth;
         public float* Bias;
         public Matrix<float> C;
+        public bool Rectifies;
 
         public void Run<TTile, TSmall>(int column)
             where TTile : IRegisterTile
@@ -120,6 +122,7 @@ internal static unsafe class TiledProduct
                 task.B = Panel + ((nint)column * Depth) + ((nint)k * TTile.Columns);
                 task.ContinuesChain = k > 0;
                 task.Bias = Bias is not null && k + DepthBlock >= Depth ? biasRow : null;
+                task.Rectifies = Rectifies && k + DepthBlock >= Depth;
                 RunTiles<TTile, TSmall>(ref task, A.Data + k, A.Stride, C, column, C.Stride);
             }
         }

@@ -11,8 +11,8 @@ public sealed unsafe partial class VectorKernels<TLanes>
 
     /// <inheritdoc/>
     public override void Convolution(
-        Matrix<float> input, float* weight, float* bias, ConvolutionWorkspace<float> workspace, Matrix<float> output) =>
-        ((TapWorkspace<TLanes>)workspace).Forward(input, weight, bias, output);
+        Matrix<float> input, float* weight, float* bias, ConvolutionWorkspace<float> workspace, Matrix<float> output, bool rectify = false) =>
+        ((TapWorkspace<TLanes>)workspace).Forward(input, weight, bias, output, rectify);
 
     /// <inheritdoc/>
     public override void ConvolutionWeightGradient(
@@ -21,8 +21,12 @@ public sealed unsafe partial class VectorKernels<TLanes>
 
     /// <inheritdoc/>
     public override void ConvolutionInputGradient(
-        Matrix<float> outputGradient, float* weight, ConvolutionWorkspace<float> workspace, Matrix<float> inputGradient) =>
-        ((TapWorkspace<TLanes>)workspace).InputGradient(outputGradient, weight, inputGradient);
+        Matrix<float> outputGradient,
+        float* weight,
+        ConvolutionWorkspace<float> workspace,
+        Matrix<float> inputGradient,
+        Matrix<float> rectified = default) =>
+        ((TapWorkspace<TLanes>)workspace).InputGradient(outputGradient, weight, inputGradient, rectified);
 
     /// <inheritdoc/>
     public override void ChannelSums(Matrix<float> a, int channels, Matrix<float> sums)

@@ -42,8 +42,8 @@ public sealed unsafe partial class VectorKernels<TLanes> : Kernels<float>
         Panels.PackTransposed<TLanes>(source, rowStride, operand);
 
     /// <inheritdoc/>
-    public override void Product(Matrix<float> a, PackedOperand<float> b, float* bias, Matrix<float> c) =>
-        TiledProduct.Product<TLanes>(a, b, bias, c);
+    public override void Product(Matrix<float> a, PackedOperand<float> b, float* bias, Matrix<float> c, bool rectify = false) =>
+        TiledProduct.Product<TLanes>(a, b, bias, c, rectify);
 
     /// <inheritdoc/>
     public override void FoldedProduct(Matrix<float> a, Matrix<float> b, FoldPlan plan, float** nodeBuffers, int offset) =>

@@ -18,7 +18,9 @@ public sealed unsafe class Convolution<T>(Kernels<T> kernels, ImageWindows windo
     : Layer<T>(
         kernels,
         new Shape(windows.Channels, windows.Height, windows.Width),
-        new Shape(filters, windows.OutputHeight, windows.OutputWidth))
+        new Shape(filters, windows.OutputHeight, windows.OutputWidth)),
+        IRectifiesOutput,
+        IAppliesRectifierBefore
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     private readonly ConvolutionWorkspace<T> _workspace = kernels.CreateConvolution(windows, filters);
@@ -27,6 +29,12 @@ public sealed unsafe class Convolution<T>(Kernels<T> kernels, ImageWindows windo
     private readonly RowBuffer<T> _channelSums = new(filters);
     private T* _parameters;
     private Matrix<T> _input;
+    private bool _rectifies;
+    private bool _inputIsRectified;
+
+    void IRectifiesOutput.RectifyOutput() => _rectifies = true;
+
+    void IAppliesRectifierBefore.ApplyRectifierBefore() => _inputIsRectified = true;
 
     /// <inheritdoc/>
     public override void UseParameters(T* parameters) => _parameters = parameters;
@@ -36,7 +44,8 @@ public sealed unsafe class Convolution<T>(Kernels<T> kernels, ImageWindows windo
     {
         _input = input;
         var output = _output.Rows(input.Rows);
-        Kernels.Convolution(input, _parameters + weightOffset, biasOffset is { } offset ? _parameters + offset : null, _workspace, output);
+        Kernels.Convolution(
+            input, _parameters + weightOffset, biasOffset is { } offset ? _parameters + offset : null, _workspace, output, _rectifies);
         return output;
     }
 
@@ -58,7 +67,8 @@ public sealed unsafe class Convolution<T>(Kernels<T> kernels, ImageWindows windo
         }
 
         var inputGradient = _inputGradient.Rows(outputGradient.Rows);
-        Kernels.ConvolutionInputGradient(outputGradient, _parameters + weightOffset, _workspace, inputGradient);
+        Kernels.ConvolutionInputGradient(
+            outputGradient, _parameters + weightOffset, _workspace, inputGradient, _inputIsRectified ? _input : default);
         return inputGradient;
     }
 

@@ -6,12 +6,19 @@ namespace DistTrain.Core.Layers;
 
 /// <summary>Layers one after the other: forward is the list, backpropagation is the list reversed (the book's chapter 5).</summary>
 /// <typeparam name="T">The element type.</typeparam>
-/// <param name="layers">From input to output; may be empty: then it passes on what comes.</param>
-public sealed unsafe class LayerSequence<T>(IReadOnlyList<Layer<T>> layers) : IDisposable
+public sealed unsafe class LayerSequence<T> : IDisposable
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
+    /// <summary>Puts layers together.</summary>
+    /// <param name="layers">From input to output, of this sequence alone; may be empty: then it passes on what comes.</param>
+    public LayerSequence(IReadOnlyList<Layer<T>> layers)
+    {
+        Layers = layers;
+        RectifierFusion.Apply(layers);
+    }
+
     /// <summary>From input to output.</summary>
-    public IReadOnlyList<Layer<T>> Layers { get; } = layers;
+    public IReadOnlyList<Layer<T>> Layers { get; }
 
     /// <summary><see cref="Layer{T}.UseParameters"/></summary>
     public void UseParameters(T* parameters)

@@ -15,29 +15,43 @@ public sealed class MaxPooling<T>(Kernels<T> kernels, ImageWindows windows)
     : Layer<T>(
         kernels,
         new Shape(windows.Channels, windows.Height, windows.Width),
-        new Shape(windows.Channels, windows.OutputHeight, windows.OutputWidth))
+        new Shape(windows.Channels, windows.OutputHeight, windows.OutputWidth)),
+        IAppliesRectifierBefore
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     private readonly RowBuffer<T> _output = new(windows.Channels * windows.OutputPixels);
     private readonly RowBuffer<T> _winnerBuffer = new(windows.Channels * windows.OutputPixels);
     private readonly RowBuffer<T> _inputGradient = new(windows.Channels * windows.InputPixels);
     private Matrix<T> _winners;
+    private Matrix<T> _largest;
+    private bool _inputIsRectified;
+
+    void IAppliesRectifierBefore.ApplyRectifierBefore() => _inputIsRectified = true;
 
     /// <inheritdoc/>
     public override Matrix<T> Forward(Matrix<T> input, in ForwardPass pass)
     {
         var output = _output.Rows(input.Rows);
+        _largest = output;
         _winners = _winnerBuffer.Rows(input.Rows);
         Kernels.MaxPool(input, windows, output, _winners);
         return output;
     }
 
     /// <inheritdoc/>
-    public override Matrix<T> Backward(Matrix<T> outputGradient, in GradientFold<T> gradients, bool inputGradientWanted)
+    public override unsafe Matrix<T> Backward(Matrix<T> outputGradient, in GradientFold<T> gradients, bool inputGradientWanted)
     {
         if (!inputGradientWanted)
         {
             return default;
+        }
+
+        if (_inputIsRectified)
+        {
+            // Of a window only its largest element gets a gradient, and that is what the window gave: so the rectifier's derivative can be
+            // taken here, where there are fewer elements.
+            Kernels.Map(
+                default(ReluBackward), outputGradient.Data, _largest.Data, outputGradient.Data, (nint)outputGradient.Rows * outputGradient.Stride);
         }
 
         var inputGradient = _inputGradient.Rows(outputGradient.Rows);
