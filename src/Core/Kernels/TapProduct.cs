@@ -136,7 +136,7 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
 
     private void RunPacked(int count, float* weight, float* bias, float* output, int outputStride)
     {
-        var task = new TapTask { ARowStride = _image.Depth, B = _panel.Pointer, Offsets = _panelOffsets.Pointer, CRowStride = PanelColumns };
+        var task = new TapTask { ARowStride = _image.Depth, B = _panel.Pointer, Offsets = _panelOffsets.Pointer };
         var columns = count * _image.Pixels;
         for (var (panel, column) = (0, 0); column < columns; panel++, column += PanelColumns)
         {
@@ -147,6 +147,10 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
             }
 
             var vectors = Panels.VectorCount<TLanes>(Math.Min(PanelColumns, columns - column));
+            // A panel of neighbours in one sample's result is written where it belongs; others by way of a scratch tile.
+            var isOneSample = _image.Grid.IsDense(_image.RunLength) && pieces[0].Sample == pieces[^1].Sample && columns - column >= PanelColumns;
+            var whole = isOneSample ? output + ((nint)pieces[0].Sample * outputStride) + pieces[0].Place : null;
+            var wholeRows = 0;
             for (var k = 0; k < _image.Depth; k += DepthBlock)
             {
                 task.Depth = Math.Min(DepthBlock, _image.Depth - k);
@@ -157,12 +161,15 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
                     rows = TileShape.NextRows<TLanes>(_rows - row);
                     SetRows(ref task, row, rows, weight + k, k + DepthBlock >= _image.Depth ? bias : null);
                     task.Rectifies = _rectifies && k + DepthBlock >= _image.Depth;
-                    task.C = _scratch.Pointer + ((nint)row * PanelColumns);
+                    var isWhole = whole is not null && row + rows <= _rows;
+                    task.C = isWhole ? whole + ((nint)row * _image.Grid.Plane) : _scratch.Pointer + ((nint)row * PanelColumns);
+                    task.CRowStride = isWhole ? _image.Grid.Plane : PanelColumns;
+                    wholeRows = isWhole ? row + rows : wholeRows;
                     TapTiles.Run<TLanes>(rows, vectors, task);
                 }
             }
 
-            for (var row = 0; row < _rows; row++)
+            for (var row = wholeRows; row < _rows; row++)
             {
                 var from = _scratch.Pointer + ((nint)row * PanelColumns);
                 var to = output + ((nint)row * _image.Grid.Plane);

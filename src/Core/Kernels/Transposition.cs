@@ -21,20 +21,24 @@ internal static unsafe class Transposition
     {
         var blockedRows = valid / Block * Block;
         var blockedDepth = depth / Block * Block;
-        var wideRows = Avx512F.IsSupported ? valid / WideBlock * WideBlock : 0;
+        // Where the rest of the rows has room for a wide block, what stands beyond them is nobody's: the last row once more.
+        var wideRows = !Avx512F.IsSupported ? 0
+            : valid % WideBlock > Block && (valid + WideBlock - 1) / WideBlock * WideBlock <= width ? valid
+            : valid / WideBlock * WideBlock;
         var wideDepth = Avx512F.IsSupported ? depth / WideBlock * WideBlock : 0;
         // Writes run forward through the panel: out of order they would wait for each cache line, while loads overlap.
         for (var k = 0; k < wideDepth; k += WideBlock)
         {
             for (var n = 0; n < wideRows; n += WideBlock)
             {
-                Transpose16(source + ((nint)n * rowStride) + k, rowStride, destination + ((nint)k * width) + n, width);
+                Transpose16(source + ((nint)n * rowStride) + k, rowStride, valid - n - 1, destination + ((nint)k * width) + n, width);
             }
         }
 
-        Blocks(source, rowStride, destination, width, (wideRows, blockedRows), (0, wideDepth));
+        Blocks(source, rowStride, destination, width, (Math.Min(wideRows, blockedRows), blockedRows), (0, wideDepth));
         Blocks(source, rowStride, destination, width, (0, blockedRows), (wideDepth, blockedDepth));
-        Elements(source, rowStride, destination, width, (blockedRows, valid), (0, depth));
+        Elements(source, rowStride, destination, width, (Math.Max(wideRows, blockedRows), valid), (0, wideDepth));
+        Elements(source, rowStride, destination, width, (blockedRows, valid), (wideDepth, depth));
         Elements(source, rowStride, destination, width, (0, blockedRows), (blockedDepth, depth));
     }
 
@@ -94,26 +98,26 @@ internal static unsafe class Transposition
         c3.Store(destination + (3 * destinationStride));
     }
 
-    /// <summary>Neighbours are exchanged, then pairs of them, then quarters of a register.</summary>
+    /// <summary>Neighbours are exchanged, then pairs of them, then quarters of a register. Rows past row <paramref name="last"/> are that row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Transpose16(float* source, nint sourceStride, float* destination, nint destinationStride)
+    private static void Transpose16(float* source, nint sourceStride, int last, float* destination, nint destinationStride)
     {
-        var r0 = Vector512.Load(source + (0 * sourceStride));
-        var r1 = Vector512.Load(source + (1 * sourceStride));
-        var r2 = Vector512.Load(source + (2 * sourceStride));
-        var r3 = Vector512.Load(source + (3 * sourceStride));
-        var r4 = Vector512.Load(source + (4 * sourceStride));
-        var r5 = Vector512.Load(source + (5 * sourceStride));
-        var r6 = Vector512.Load(source + (6 * sourceStride));
-        var r7 = Vector512.Load(source + (7 * sourceStride));
-        var r8 = Vector512.Load(source + (8 * sourceStride));
-        var r9 = Vector512.Load(source + (9 * sourceStride));
-        var r10 = Vector512.Load(source + (10 * sourceStride));
-        var r11 = Vector512.Load(source + (11 * sourceStride));
-        var r12 = Vector512.Load(source + (12 * sourceStride));
-        var r13 = Vector512.Load(source + (13 * sourceStride));
-        var r14 = Vector512.Load(source + (14 * sourceStride));
-        var r15 = Vector512.Load(source + (15 * sourceStride));
+        var r0 = Vector512.Load(source + (Math.Min(0, last) * sourceStride));
+        var r1 = Vector512.Load(source + (Math.Min(1, last) * sourceStride));
+        var r2 = Vector512.Load(source + (Math.Min(2, last) * sourceStride));
+        var r3 = Vector512.Load(source + (Math.Min(3, last) * sourceStride));
+        var r4 = Vector512.Load(source + (Math.Min(4, last) * sourceStride));
+        var r5 = Vector512.Load(source + (Math.Min(5, last) * sourceStride));
+        var r6 = Vector512.Load(source + (Math.Min(6, last) * sourceStride));
+        var r7 = Vector512.Load(source + (Math.Min(7, last) * sourceStride));
+        var r8 = Vector512.Load(source + (Math.Min(8, last) * sourceStride));
+        var r9 = Vector512.Load(source + (Math.Min(9, last) * sourceStride));
+        var r10 = Vector512.Load(source + (Math.Min(10, last) * sourceStride));
+        var r11 = Vector512.Load(source + (Math.Min(11, last) * sourceStride));
+        var r12 = Vector512.Load(source + (Math.Min(12, last) * sourceStride));
+        var r13 = Vector512.Load(source + (Math.Min(13, last) * sourceStride));
+        var r14 = Vector512.Load(source + (Math.Min(14, last) * sourceStride));
+        var r15 = Vector512.Load(source + (Math.Min(15, last) * sourceStride));
         var (p0, p1) = (Avx512F.UnpackLow(r0, r1), Avx512F.UnpackHigh(r0, r1));
         var (p2, p3) = (Avx512F.UnpackLow(r2, r3), Avx512F.UnpackHigh(r2, r3));
         var (p4, p5) = (Avx512F.UnpackLow(r4, r5), Avx512F.UnpackHigh(r4, r5));
