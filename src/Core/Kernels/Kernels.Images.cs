@@ -34,8 +34,18 @@ public abstract unsafe partial class Kernels<T>
     /// <param name="plan">Rows, shards and nodes.</param>
     /// <param name="nodeBuffers">One flat gradient buffer per node of the plan.</param>
     /// <param name="offset">Where the weight starts in each of them.</param>
+    /// <param name="firstRow">
+    /// Which row of the plan the first one is; default 0. With <see cref="RowsAtOnce"/>, the plan's rows may come in several calls on one workspace, ascending and
+    /// without gaps; the last one completes the gradients.
+    /// </param>
     public abstract void ConvolutionWeightGradient(
-        Matrix<T> outputGradient, Matrix<T> input, ConvolutionWorkspace<T> workspace, FoldPlan plan, T** nodeBuffers, int offset);
+        Matrix<T> outputGradient, Matrix<T> input, ConvolutionWorkspace<T> workspace, FoldPlan plan, T** nodeBuffers, int offset, int firstRow = 0);
+
+    /// <summary>
+    /// How many rows of <paramref name="columns"/> elements a kernel should be given at once, for another to find them in the cache; at least 1. Null if
+    /// blocks are of no use, and the whole batch must come at once.
+    /// </summary>
+    public abstract int? RowsAtOnce(int columns);
 
     /// <summary>
     /// ∂x[n, c, y, x] = Σ weight[f, c, ky, kx] · ∂y[n, f, (y + p − ky) / s, (x + p − kx) / s]: one chain of fused multiply-adds over (f, ky, kx)

@@ -37,8 +37,10 @@ public sealed unsafe partial class ReferenceKernels<T>
 
     /// <inheritdoc/>
     public override void ConvolutionWeightGradient(
-        Matrix<T> outputGradient, Matrix<T> input, ConvolutionWorkspace<T> workspace, FoldPlan plan, T** nodeBuffers, int offset)
+        Matrix<T> outputGradient, Matrix<T> input, ConvolutionWorkspace<T> workspace, FoldPlan plan, T** nodeBuffers, int offset, int firstRow = 0)
     {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(firstRow, 0);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(outputGradient.Rows, plan.RowCount);
         for (var i = 0; i < plan.Nodes.Count; i++)
         {
             var bounds = plan.Nodes[i].RowBounds;
@@ -57,6 +59,9 @@ public sealed unsafe partial class ReferenceKernels<T>
             }
         }
     }
+
+    /// <inheritdoc/>
+    public override int? RowsAtOnce(int columns) => null;
 
     /// <inheritdoc/>
     public override void ConvolutionInputGradient(

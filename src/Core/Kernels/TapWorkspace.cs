@@ -21,10 +21,11 @@ internal sealed unsafe class TapWorkspace<TLanes> : ConvolutionWorkspace<float>
     public void Forward(Matrix<float> input, float* weight, float* bias, Matrix<float> output, bool rectify) =>
         _forward.Run(input, weight, bias, output, rectify);
 
-    public void WeightGradient(Matrix<float> outputGradient, Matrix<float> input, FoldPlan plan, float** nodeBuffers, int offset)
+    public void WeightGradient(
+        Matrix<float> outputGradient, Matrix<float> input, FoldPlan plan, float** nodeBuffers, int offset, int firstRow)
     {
         _weightGradient ??= new TapGradient<TLanes>(_input, Filters);
-        _weightGradient.Run(outputGradient, input, plan, nodeBuffers, offset);
+        _weightGradient.Run(outputGradient, input, plan, nodeBuffers, offset, firstRow);
     }
 
     public void InputGradient(Matrix<float> outputGradient, float* weight, Matrix<float> inputGradient, Matrix<float> rectified)

@@ -6,6 +6,9 @@ namespace DistTrain.Core.Kernels;
 /// <content>Convolution, pooling and sums by channel.</content>
 public sealed unsafe partial class VectorKernels<TLanes>
 {
+    /// <summary>What one layer leaves in the second-level cache for the next.</summary>
+    private const int BlockBytes = 256 * 1024;
+
     /// <inheritdoc/>
     public override ConvolutionWorkspace<float> CreateConvolution(ImageWindows windows, int filters) => new TapWorkspace<TLanes>(windows, filters);
 
@@ -16,8 +19,17 @@ public sealed unsafe partial class VectorKernels<TLanes>
 
     /// <inheritdoc/>
     public override void ConvolutionWeightGradient(
-        Matrix<float> outputGradient, Matrix<float> input, ConvolutionWorkspace<float> workspace, FoldPlan plan, float** nodeBuffers, int offset) =>
-        ((TapWorkspace<TLanes>)workspace).WeightGradient(outputGradient, input, plan, nodeBuffers, offset);
+        Matrix<float> outputGradient,
+        Matrix<float> input,
+        ConvolutionWorkspace<float> workspace,
+        FoldPlan plan,
+        float** nodeBuffers,
+        int offset,
+        int firstRow = 0) =>
+        ((TapWorkspace<TLanes>)workspace).WeightGradient(outputGradient, input, plan, nodeBuffers, offset, firstRow);
+
+    /// <inheritdoc/>
+    public override int? RowsAtOnce(int columns) => Math.Max(1, BlockBytes / sizeof(float) / columns);
 
     /// <inheritdoc/>
     public override void ConvolutionInputGradient(

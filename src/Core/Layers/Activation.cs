@@ -43,6 +43,8 @@ public sealed unsafe class Activation<T, TForward, TBackward>(
 
     bool IRectifier.IsRectifier => typeof(TForward) == typeof(ReluForward) && typeof(TBackward) == typeof(ReluBackward);
 
+    bool IRectifier.IsPassedOn => _inputIsRectified && _gradientIsRectified;
+
     void IRectifier.ExpectRectifiedInput() => _inputIsRectified = true;
 
     void IRectifier.ExpectRectifiedGradient() => _gradientIsRectified = true;

@@ -9,12 +9,16 @@ namespace DistTrain.Core.Layers;
 public sealed unsafe class LayerSequence<T> : IDisposable
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
+    /// <summary>The layers, those that gain by it put together.</summary>
+    private readonly Layer<T>[] _passes;
+
     /// <summary>Puts layers together.</summary>
     /// <param name="layers">From input to output, of this sequence alone; may be empty: then it passes on what comes.</param>
     public LayerSequence(IReadOnlyList<Layer<T>> layers)
     {
         Layers = layers;
         RectifierFusion.Apply(layers);
+        _passes = [.. Passes(layers)];
     }
 
     /// <summary>From input to output.</summary>
@@ -33,9 +37,9 @@ public sealed unsafe class LayerSequence<T> : IDisposable
     public Matrix<T> Forward(Matrix<T> input, in ForwardPass pass)
     {
         var result = input;
-        for (var i = 0; i < Layers.Count; i++)
+        foreach (var layer in _passes)
         {
-            result = Layers[i].Forward(result, pass);
+            result = layer.Forward(result, pass);
         }
 
         return result;
@@ -45,9 +49,9 @@ public sealed unsafe class LayerSequence<T> : IDisposable
     public Matrix<T> Backward(Matrix<T> outputGradient, in GradientFold<T> gradients, bool inputGradientWanted)
     {
         var gradient = outputGradient;
-        for (var i = Layers.Count - 1; i >= 0; i--)
+        for (var i = _passes.Length - 1; i >= 0; i--)
         {
-            gradient = Layers[i].Backward(gradient, gradients, inputGradientWanted || i > 0);
+            gradient = _passes[i].Backward(gradient, gradients, inputGradientWanted || i > 0);
         }
 
         return gradient;
@@ -68,6 +72,25 @@ public sealed unsafe class LayerSequence<T> : IDisposable
         foreach (var layer in Layers)
         {
             layer.Dispose();
+        }
+    }
+
+    /// <summary>A convolution, maybe a rectifier, and a pooling become one.</summary>
+    private static IEnumerable<Layer<T>> Passes(IReadOnlyList<Layer<T>> layers)
+    {
+        for (var i = 0; i < layers.Count; i++)
+        {
+            var next = i + 1 < layers.Count && layers[i + 1] is IRectifier { IsPassedOn: true } ? i + 2 : i + 1;
+            if (next < layers.Count && layers[i] is Convolution<T> convolution && layers[next] is MaxPooling<T> pooling
+                && convolution.With(pooling) is { } pooled)
+            {
+                yield return pooled;
+                i = next;
+            }
+            else
+            {
+                yield return layers[i];
+            }
         }
     }
 }

@@ -22,6 +22,9 @@ internal interface IRectifier
     /// <summary>Whether it is one.</summary>
     bool IsRectifier { get; }
 
+    /// <summary>Whether the neighbours do all of its work.</summary>
+    bool IsPassedOn { get; }
+
     /// <summary>From now on what comes forward is rectified already: pass it on.</summary>
     void ExpectRectifiedInput();
 
