@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using DistTrain.Core.Tensors;
 
 namespace DistTrain.Core.Kernels;
@@ -187,18 +188,32 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
     /// </summary>
     private void Pack(ReadOnlySpan<Piece> pieces, int firstTap, int taps)
     {
-        var end = _image.Offsets + firstTap + taps;
+        var offsets = _image.Offsets + firstTap;
         foreach (var piece in pieces)
         {
             for (var x = 0; x < piece.Length; x += TLanes.Count)
             {
                 var from = _images.Pointer + piece.Source + x;
                 var to = _panel.Pointer + piece.Column + x;
-                for (var offset = _image.Offsets + firstTap; offset != end; offset++, to += PanelPitch)
+                if (TLanes.Count > Lanes256.Count && piece.Length - x <= Lanes256.Count)
                 {
-                    TLanes.Store(TLanes.Load(from + *offset), to);
+                    CopyTaps<Lanes256>(from, to, offsets, taps);
+                }
+                else
+                {
+                    CopyTaps<TLanes>(from, to, offsets, taps);
                 }
             }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void CopyTaps<TAny>(float* from, float* to, nint* offsets, int taps)
+        where TAny : unmanaged, ILanes<TAny, float>
+    {
+        for (var end = offsets + taps; offsets != end; offsets++, to += PanelPitch)
+        {
+            TAny.Store(TAny.Load(from + *offsets), to);
         }
     }
 
