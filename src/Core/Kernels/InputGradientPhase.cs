@@ -37,10 +37,14 @@ internal sealed unsafe class InputGradientPhase<TLanes> : IDisposable
         return [.. phases];
     }
 
-    /// <summary>Computes the phase's pixels, and writes no others unless <paramref name="rectified"/> is not empty.</summary>
+    /// <summary>Computes the phase's pixels, and writes no others unless <paramref name="rectified"/> is not empty. Without a weight it keeps the last one.</summary>
     public void Run(Matrix<float> outputGradient, float* weight, Matrix<float> inputGradient, Matrix<float> rectified)
     {
-        RegroupWeight(weight);
+        if (weight is not null)
+        {
+            RegroupWeight(weight);
+        }
+
         _product.Run(outputGradient, _weight.Pointer, bias: null, inputGradient, rectify: false, rectified);
     }
 

@@ -58,8 +58,14 @@ public abstract unsafe partial class Kernels<T>
     /// <param name="rectified">
     /// What a rectifier before this convolution gave, (rows, C·H·W): where it is at most 0, ∂x becomes 0. Empty, the default, for none.
     /// </param>
+    /// <param name="sameWeight">Whether the weight has not changed since the workspace's last call of this; default false.</param>
     public abstract void ConvolutionInputGradient(
-        Matrix<T> outputGradient, T* weight, ConvolutionWorkspace<T> workspace, Matrix<T> inputGradient, Matrix<T> rectified = default);
+        Matrix<T> outputGradient,
+        T* weight,
+        ConvolutionWorkspace<T> workspace,
+        Matrix<T> inputGradient,
+        Matrix<T> rectified = default,
+        bool sameWeight = false);
 
     /// <summary>
     /// sums[n, c] = Σ a[n, c, i] over a channel's elements: lane i mod 16 takes element i, starting from +0; the lanes are folded +8, +4, +2, +1.

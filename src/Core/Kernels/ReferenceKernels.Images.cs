@@ -65,7 +65,12 @@ public sealed unsafe partial class ReferenceKernels<T>
 
     /// <inheritdoc/>
     public override void ConvolutionInputGradient(
-        Matrix<T> outputGradient, T* weight, ConvolutionWorkspace<T> workspace, Matrix<T> inputGradient, Matrix<T> rectified = default)
+        Matrix<T> outputGradient,
+        T* weight,
+        ConvolutionWorkspace<T> workspace,
+        Matrix<T> inputGradient,
+        Matrix<T> rectified = default,
+        bool sameWeight = false)
     {
         var w = workspace.Windows;
         var taps = new List<(int Weight, T Gradient)>();

@@ -29,6 +29,9 @@ internal sealed unsafe class TapImage : IDisposable
     private readonly bool _hasPairs;
     private readonly bool _isPlain;
 
+    /// <summary>Where all rows are whole and one after the other, the distance between two of them; else 0.</summary>
+    private readonly int _rowPitch;
+
     /// <param name="channels">Of the source.</param>
     /// <param name="rows">Where each of the source's rows goes within a channel; −1 for one that no tap sees.</param>
     /// <param name="columns">How far each of the source's columns is from its row's place; −1 for one that no tap sees.</param>
@@ -43,6 +46,8 @@ internal sealed unsafe class TapImage : IDisposable
         offsets.CopyTo(_offsets.Span);
         _hasWholeRows = columns[0] >= 0 && Enumerable.Range(0, columns.Length).All(x => columns[x] == columns[0] + x);
         _hasPairs = columns.Length > 1 && columns.Take(2).All(x => x >= 0) && Enumerable.Range(2, columns.Length - 2).All(x => columns[x] == columns[x - 2] + 1);
+        var pitch = rows.Length > 1 ? rows[1] - rows[0] : 0;
+        _rowPitch = _hasWholeRows && rows[0] >= 0 && Enumerable.Range(0, rows.Length).All(y => rows[y] == rows[0] + (y * pitch)) ? pitch : 0;
         _isPlain = _hasWholeRows && columns[0] == 0 && channelLength == rows.Length * columns.Length
             && Enumerable.Range(0, rows.Length).All(y => rows[y] == y * columns.Length);
     }
@@ -133,6 +138,16 @@ internal sealed unsafe class TapImage : IDisposable
         {
             var count = _channels * height * width;
             new ReadOnlySpan<float>(source, count).CopyTo(new Span<float>(image, count));
+            return;
+        }
+
+        if (_rowPitch > 0)
+        {
+            for (var channel = 0; channel < _channels; channel++, image += _channelLength, source += height * width)
+            {
+                RowCopy.CopyRows(source, width, image + _rows[0] + _columns[0], _rowPitch, height, width);
+            }
+
             return;
         }
 

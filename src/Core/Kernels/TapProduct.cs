@@ -127,6 +127,12 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
             {
                 var from = _scratch.Pointer + ((nint)r * pitch);
                 var to = output + ((nint)(row + r) * _image.Grid.Plane) + _image.Grid.First;
+                if (_image.Grid.Step == 1)
+                {
+                    RowCopy.CopyRows(from, _image.RunPitch, to, _image.Grid.RowStep, _image.RunCount, _image.RunLength);
+                    continue;
+                }
+
                 for (var run = 0; run < _image.RunCount; run++, from += _image.RunPitch, to += _image.Grid.RowStep)
                 {
                     RowCopy.Copy(from, to, _image.RunLength, _image.Grid.Step);

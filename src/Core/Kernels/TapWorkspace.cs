@@ -28,6 +28,7 @@ internal sealed unsafe class TapWorkspace<TLanes> : ConvolutionWorkspace<float>
         _weightGradient.Run(outputGradient, input, plan, nodeBuffers, offset, firstRow);
     }
 
+    /// <summary><see cref="Kernels{T}.ConvolutionInputGradient"/>; the weight is null if it is the last call's.</summary>
     public void InputGradient(Matrix<float> outputGradient, float* weight, Matrix<float> inputGradient, Matrix<float> rectified)
     {
         _inputGradient ??= InputGradientPhase<TLanes>.All(Windows, Filters);

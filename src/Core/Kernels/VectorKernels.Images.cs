@@ -37,8 +37,9 @@ public sealed unsafe partial class VectorKernels<TLanes>
         float* weight,
         ConvolutionWorkspace<float> workspace,
         Matrix<float> inputGradient,
-        Matrix<float> rectified = default) =>
-        ((TapWorkspace<TLanes>)workspace).InputGradient(outputGradient, weight, inputGradient, rectified);
+        Matrix<float> rectified = default,
+        bool sameWeight = false) =>
+        ((TapWorkspace<TLanes>)workspace).InputGradient(outputGradient, sameWeight ? null : weight, inputGradient, rectified);
 
     /// <inheritdoc/>
     public override void ChannelSums(Matrix<float> a, int channels, Matrix<float> sums)

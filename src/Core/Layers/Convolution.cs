@@ -84,7 +84,7 @@ public sealed unsafe class Convolution<T>(Kernels<T> kernels, ImageWindows windo
         {
             var inputGradient = _inputGradient.Rows(_input.Rows).Slice(first, count);
             Kernels.ConvolutionInputGradient(
-                outputGradient, _parameters + weightOffset, _workspace, inputGradient, _inputIsRectified ? input : default);
+                outputGradient, _parameters + weightOffset, _workspace, inputGradient, _inputIsRectified ? input : default, sameWeight: first > 0);
         }
     }
 
