@@ -10,7 +10,7 @@ namespace DistTrain.Bench.Kernels;
 internal static class FmaPeak
 {
     private const int Chains = 16;
-    private const int Iterations = 2_000_000;
+    private const int Iterations = 500_000;
 
     /// <summary>GFLOP/s of one run of some milliseconds, a multiply-add counted as two.</summary>
     public static double Measure<TLanes>(float seed)
