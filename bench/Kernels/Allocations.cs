@@ -9,8 +9,8 @@ namespace DistTrain.Bench.Kernels;
 /// <summary>What the single-process trainer takes from the managed heap per step, all threads together.</summary>
 internal static class Allocations
 {
-    private const int WarmUpSteps = 20;
-    private const int CountedSteps = 100;
+    private const int WarmUpSteps = 10;
+    private const int CountedSteps = 20;
 
     public static void Write(string model, int batchSize, int threads)
     {
