@@ -37,11 +37,11 @@ internal sealed unsafe class InputGradientPhase<TLanes> : IDisposable
         return [.. phases];
     }
 
-    /// <summary>Computes the phase's pixels, and writes no others.</summary>
-    public void Run(Matrix<float> outputGradient, float* weight, Matrix<float> inputGradient)
+    /// <summary>Computes the phase's pixels, and writes no others unless <paramref name="rectified"/> is not empty.</summary>
+    public void Run(Matrix<float> outputGradient, float* weight, Matrix<float> inputGradient, Matrix<float> rectified)
     {
         RegroupWeight(weight);
-        _product.Run(outputGradient, _weight.Pointer, bias: null, inputGradient);
+        _product.Run(outputGradient, _weight.Pointer, bias: null, inputGradient, rectify: false, rectified);
     }
 
     /// <inheritdoc/>

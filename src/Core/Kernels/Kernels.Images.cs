@@ -19,7 +19,9 @@ public abstract unsafe partial class Kernels<T>
     /// <param name="bias">(filters,), or null for none.</param>
     /// <param name="workspace">Of this shape, from this implementation.</param>
     /// <param name="output">(rows, filters·oH·oW)</param>
-    public abstract void Convolution(Matrix<T> input, T* weight, T* bias, ConvolutionWorkspace<T> workspace, Matrix<T> output);
+    /// <param name="rectify">Whether each result y is then replaced by <c>y &lt;= 0 ? 0 : y</c>; default not.</param>
+    public abstract void Convolution(
+        Matrix<T> input, T* weight, T* bias, ConvolutionWorkspace<T> workspace, Matrix<T> output, bool rectify = false);
 
     /// <summary>
     /// For each node of the plan ∂weight[f, c, ky, kx] = Σ ∂y[n, f, oy, ox] · x[n, c, oy·s − p + ky, ox·s − p + kx] over the node's rows: per
@@ -32,8 +34,18 @@ public abstract unsafe partial class Kernels<T>
     /// <param name="plan">Rows, shards and nodes.</param>
     /// <param name="nodeBuffers">One flat gradient buffer per node of the plan.</param>
     /// <param name="offset">Where the weight starts in each of them.</param>
+    /// <param name="firstRow">
+    /// Which row of the plan the first one is; default 0. With <see cref="RowsAtOnce"/>, the plan's rows may come in several calls on one workspace, ascending and
+    /// without gaps; the last one completes the gradients.
+    /// </param>
     public abstract void ConvolutionWeightGradient(
-        Matrix<T> outputGradient, Matrix<T> input, ConvolutionWorkspace<T> workspace, FoldPlan plan, T** nodeBuffers, int offset);
+        Matrix<T> outputGradient, Matrix<T> input, ConvolutionWorkspace<T> workspace, FoldPlan plan, T** nodeBuffers, int offset, int firstRow = 0);
+
+    /// <summary>
+    /// How many rows of <paramref name="columns"/> elements a kernel should be given at once, for another to find them in the cache; at least 1. Null if
+    /// blocks are of no use, and the whole batch must come at once.
+    /// </summary>
+    public abstract int? RowsAtOnce(int columns);
 
     /// <summary>
     /// ∂x[n, c, y, x] = Σ weight[f, c, ky, kx] · ∂y[n, f, (y + p − ky) / s, (x + p − kx) / s]: one chain of fused multiply-adds over (f, ky, kx)
@@ -43,7 +55,11 @@ public abstract unsafe partial class Kernels<T>
     /// <param name="weight">(filters, C, kH, kW)</param>
     /// <param name="workspace">Of this shape, from this implementation.</param>
     /// <param name="inputGradient">(rows, C·H·W)</param>
-    public abstract void ConvolutionInputGradient(Matrix<T> outputGradient, T* weight, ConvolutionWorkspace<T> workspace, Matrix<T> inputGradient);
+    /// <param name="rectified">
+    /// What a rectifier before this convolution gave, (rows, C·H·W): where it is at most 0, ∂x becomes 0. Empty, the default, for none.
+    /// </param>
+    public abstract void ConvolutionInputGradient(
+        Matrix<T> outputGradient, T* weight, ConvolutionWorkspace<T> workspace, Matrix<T> inputGradient, Matrix<T> rectified = default);
 
     /// <summary>
     /// sums[n, c] = Σ a[n, c, i] over a channel's elements: lane i mod 16 takes element i, starting from +0; the lanes are folded +8, +4, +2, +1.

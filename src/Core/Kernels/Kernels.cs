@@ -32,7 +32,12 @@ public abstract unsafe partial class Kernels<T>
     /// C(M, N) = A(M, K) · B(K, N) + bias(N). Each element is one chain of fused multiply-adds over k ascending, starting from zero; the bias,
     /// if any, is one add after the chain.
     /// </summary>
-    public abstract void Product(Matrix<T> a, PackedOperand<T> b, T* bias, Matrix<T> c);
+    /// <param name="a">(M, K)</param>
+    /// <param name="b">(K, N)</param>
+    /// <param name="bias">(N,), or null for none.</param>
+    /// <param name="c">(M, N)</param>
+    /// <param name="rectify">Whether each result x is then replaced by <c>x &lt;= 0 ? 0 : x</c>; default not.</param>
+    public abstract void Product(Matrix<T> a, PackedOperand<T> b, T* bias, Matrix<T> c, bool rectify = false);
 
     /// <summary>
     /// For each node of the plan, C(M, N) = Aᵀ · B over the node's rows, A (rows, M), B (rows, N): per element one chain of fused

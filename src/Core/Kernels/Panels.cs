@@ -1,38 +1,92 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.Arm;
-using System.Runtime.Intrinsics.X86;
-
 namespace DistTrain.Core.Kernels;
 
+/// <summary>What is done for each panel of a product.</summary>
+internal interface IPanelWork
+{
+    /// <summary>Runs one panel.</summary>
+    /// <param name="column">Its first column.</param>
+    /// <typeparam name="TTile">As wide as the panel.</typeparam>
+    /// <typeparam name="TSmall">As wide, for the rows that are left at the bottom.</typeparam>
+    void Run<TTile, TSmall>(int column)
+        where TTile : IRegisterTile
+        where TSmall : IRegisterTile;
+}
+
 /// <summary>
-/// How the columns of a product are cut: into panels as wide as a register tile, seven, four or two vectors. A packed operand holds panel
+/// How the columns of a product are cut: into panels as wide as a register tile, at most four vectors. A packed operand holds panel
 /// after panel, each (K, panel columns) without gaps, so that a tile reads one stream.
 /// </summary>
+/// <remarks>
+/// A tile of r rows and v vectors reads v vectors and r elements for r · v multiply-adds: with four vectors the panel, which lies in the second-level
+/// cache, is read slowly enough.
+/// </remarks>
 internal static unsafe class Panels
 {
     /// <summary>From this width on, 32 registers are at hand.</summary>
     private const int ManyRegistersFrom = 16;
 
-    /// <summary>
-    /// The vectors of the panel that starts <paramref name="remaining"/> vectors before the end. Cuts a rest of 1 or 3 off as a panel of
-    /// seven, where there is enough, because half-empty panels waste what they pad.
-    /// </summary>
-    public static int NextVectors<TLanes>(int remaining)
+    /// <summary>Does the work of each panel with the tile of its width.</summary>
+    /// <param name="columns">N.</param>
+    /// <param name="work">What to do.</param>
+    public static void ForEach<TLanes, TWork>(int columns, TWork work)
         where TLanes : unmanaged, ILanes<TLanes, float>
+        where TWork : IPanelWork
+    {
+        for (var (column, vectors) = (0, 0); column < columns; column += vectors * TLanes.Count)
+        {
+            vectors = NextVectors<TLanes>(VectorCount<TLanes>(columns - column));
+            switch (vectors, LastIsHalf<TLanes>(columns - column, vectors))
+            {
+                case (4, false):
+                    work.Run<Tile6<TileRow4<TLanes>>, Tile3<TileRow4<TLanes>>>(column);
+                    break;
+                case (4, true):
+                    work.Run<Tile6<TileRowAndHalf<TileRow3<Lanes512>>>, Tile3<TileRowAndHalf<TileRow3<Lanes512>>>>(column);
+                    break;
+                case (3, false):
+                    work.Run<Tile6<TileRow3<TLanes>>, Tile3<TileRow3<TLanes>>>(column);
+                    break;
+                case (3, true):
+                    work.Run<Tile6<TileRowAndHalf<TileRow2<Lanes512>>>, Tile3<TileRowAndHalf<TileRow2<Lanes512>>>>(column);
+                    break;
+                case (2, false):
+                    RunTwo<TLanes, TWork>(column, work);
+                    break;
+                case (2, true):
+                    work.Run<Tile12<TileRowAndHalf<TileRow1<Lanes512>>>, Tile6<TileRowAndHalf<TileRow1<Lanes512>>>>(column);
+                    break;
+                default:
+                    work.Run<Tile12<TileRow1<TLanes>>, Tile6<TileRow1<TLanes>>>(column);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>The vectors of the panel that starts <paramref name="remaining"/> vectors before the end.</summary>
+    public static int NextVectors<TLanes>(int remaining)
+        where TLanes : unmanaged, ILanes<TLanes, float> =>
+        Math.Min(TLanes.Count < ManyRegistersFrom ? 2 : 4, remaining);
+
+    /// <summary>
+    /// Whether a panel needs no more than half of its last vector, and the processor has the half as a register of its own, which some multiply twice as
+    /// fast. A panel of one vector stays whole: its rows, not its columns, are what it has to do.
+    /// </summary>
+    private static bool LastIsHalf<TLanes>(int columns, int vectors)
+        where TLanes : unmanaged, ILanes<TLanes, float> =>
+        typeof(TLanes) == typeof(Lanes512) && vectors > 1 && columns <= ((vectors - 1) * Lanes512.Count) + Lanes256.Count;
+
+    private static void RunTwo<TLanes, TWork>(int column, TWork work)
+        where TLanes : unmanaged, ILanes<TLanes, float>
+        where TWork : IPanelWork
     {
         if (TLanes.Count < ManyRegistersFrom)
         {
-            return 2;
+            work.Run<Tile6<TileRow2<TLanes>>, Tile3<TileRow2<TLanes>>>(column);
         }
-
-        return (remaining % 4) switch
+        else
         {
-            0 => 4,
-            1 => remaining >= 9 ? 7 : remaining >= 5 ? 4 : 2,
-            2 => 2,
-            _ => remaining >= 7 ? 7 : 4,
-        };
+            work.Run<Tile12<TileRow2<TLanes>>, Tile6<TileRow2<TLanes>>>(column);
+        }
     }
 
     /// <summary>The columns of all panels together.</summary>
@@ -87,72 +141,10 @@ internal static unsafe class Panels
             var vectors = NextVectors<TLanes>(remaining);
             var width = vectors * TLanes.Count;
             var valid = Math.Min(width, operand.Columns - column);
-            TransposeInto(source + ((nint)column * rowStride), rowStride, destination, width, valid, operand.Depth);
+            Transposition.Run(source + ((nint)column * rowStride), rowStride, destination, width, valid, operand.Depth);
             destination += (nint)operand.Depth * width;
             column += width;
             remaining -= vectors;
         }
-    }
-
-    /// <summary>destination[k · width + n] = source[n · rowStride + k]; blocks of 4 × 4 in registers, the edges one by one.</summary>
-    public static void TransposeInto(float* source, int rowStride, float* destination, int width, int valid, int depth)
-    {
-        const int Block = 4;
-        var blockedRows = valid / Block * Block;
-        var blockedDepth = depth / Block * Block;
-        // Writes run forward through the panel: out of order they would wait for each cache line, while loads overlap.
-        for (var k = 0; k < blockedDepth; k += Block)
-        {
-            for (var n = 0; n < blockedRows; n += Block)
-            {
-                Transpose4(source + ((nint)n * rowStride) + k, rowStride, destination + ((nint)k * width) + n, width);
-            }
-        }
-
-        TransposeEdge(0, depth, blockedRows, valid);
-        TransposeEdge(blockedDepth, depth, 0, blockedRows);
-
-        void TransposeEdge(int firstK, int endK, int firstN, int endN)
-        {
-            for (var n = firstN; n < endN; n++)
-            {
-                for (var k = firstK; k < endK; k++)
-                {
-                    destination[((nint)k * width) + n] = source[((nint)n * rowStride) + k];
-                }
-            }
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Transpose4(float* source, int sourceStride, float* destination, int destinationStride)
-    {
-        var (r0, r1) = (Vector128.Load(source), Vector128.Load(source + sourceStride));
-        var (r2, r3) = (Vector128.Load(source + (2 * (nint)sourceStride)), Vector128.Load(source + (3 * (nint)sourceStride)));
-        var (low02, high02) = Interleave(r0, r2);
-        var (low13, high13) = Interleave(r1, r3);
-        var (c0, c1) = Interleave(low02, low13);
-        var (c2, c3) = Interleave(high02, high13);
-        c0.Store(destination);
-        c1.Store(destination + destinationStride);
-        c2.Store(destination + (2 * (nint)destinationStride));
-        c3.Store(destination + (3 * (nint)destinationStride));
-    }
-
-    /// <summary>(x0 y0 x1 y1, x2 y2 x3 y3)</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (Vector128<float> Low, Vector128<float> High) Interleave(Vector128<float> x, Vector128<float> y)
-    {
-        if (Sse.IsSupported)
-        {
-            return (Sse.UnpackLow(x, y), Sse.UnpackHigh(x, y));
-        }
-
-        if (AdvSimd.Arm64.IsSupported)
-        {
-            return (AdvSimd.Arm64.ZipLow(x, y), AdvSimd.Arm64.ZipHigh(x, y));
-        }
-
-        return (Vector128.Create(x[0], y[0], x[1], y[1]), Vector128.Create(x[2], y[2], x[3], y[3]));
     }
 }

@@ -172,7 +172,7 @@ internal static unsafe class PoolingOfPairs
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StorePairs(Vector128<float> even, Vector128<float> odd, float* destination)
     {
-        var (low, high) = Panels.Interleave(even, odd);
+        var (low, high) = Transposition.Interleave(even, odd);
         low.Store(destination);
         high.Store(destination + Lanes);
     }

@@ -10,7 +10,8 @@ public sealed unsafe partial class ReferenceKernels<T>
     public override ConvolutionWorkspace<T> CreateConvolution(ImageWindows windows, int filters) => new PlainWorkspace(windows, filters);
 
     /// <inheritdoc/>
-    public override void Convolution(Matrix<T> input, T* weight, T* bias, ConvolutionWorkspace<T> workspace, Matrix<T> output)
+    public override void Convolution(
+        Matrix<T> input, T* weight, T* bias, ConvolutionWorkspace<T> workspace, Matrix<T> output, bool rectify = false)
     {
         var pixels = workspace.Windows.OutputPixels;
         var taps = new T[workspace.Taps];
@@ -27,7 +28,8 @@ public sealed unsafe partial class ReferenceKernels<T>
                         sum = T.FusedMultiplyAdd(weight[(f * taps.Length) + k], taps[k], sum);
                     }
 
-                    output.Row(n)[(f * pixels) + pixel] = bias is null ? sum : sum + bias[f];
+                    sum = bias is null ? sum : sum + bias[f];
+                    output.Row(n)[(f * pixels) + pixel] = rectify && sum <= T.Zero ? T.Zero : sum;
                 }
             }
         }
@@ -35,8 +37,10 @@ public sealed unsafe partial class ReferenceKernels<T>
 
     /// <inheritdoc/>
     public override void ConvolutionWeightGradient(
-        Matrix<T> outputGradient, Matrix<T> input, ConvolutionWorkspace<T> workspace, FoldPlan plan, T** nodeBuffers, int offset)
+        Matrix<T> outputGradient, Matrix<T> input, ConvolutionWorkspace<T> workspace, FoldPlan plan, T** nodeBuffers, int offset, int firstRow = 0)
     {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(firstRow, 0);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(outputGradient.Rows, plan.RowCount);
         for (var i = 0; i < plan.Nodes.Count; i++)
         {
             var bounds = plan.Nodes[i].RowBounds;
@@ -57,7 +61,11 @@ public sealed unsafe partial class ReferenceKernels<T>
     }
 
     /// <inheritdoc/>
-    public override void ConvolutionInputGradient(Matrix<T> outputGradient, T* weight, ConvolutionWorkspace<T> workspace, Matrix<T> inputGradient)
+    public override int? RowsAtOnce(int columns) => null;
+
+    /// <inheritdoc/>
+    public override void ConvolutionInputGradient(
+        Matrix<T> outputGradient, T* weight, ConvolutionWorkspace<T> workspace, Matrix<T> inputGradient, Matrix<T> rectified = default)
     {
         var w = workspace.Windows;
         var taps = new List<(int Weight, T Gradient)>();
@@ -69,12 +77,13 @@ public sealed unsafe partial class ReferenceKernels<T>
                 for (var c = 0; c < w.Channels; c++)
                 {
                     var sum = T.Zero;
-                    foreach (var (at, gradient) in taps)
+                    foreach (var (first, gradient) in taps)
                     {
-                        sum = T.FusedMultiplyAdd(weight[at + (c * w.WindowSize)], gradient, sum);
+                        sum = T.FusedMultiplyAdd(weight[first + (c * w.WindowSize)], gradient, sum);
                     }
 
-                    inputGradient.Row(n)[(c * w.InputPixels) + pixel] = sum;
+                    var at = (c * w.InputPixels) + pixel;
+                    inputGradient.Row(n)[at] = !rectified.IsEmpty && rectified.Row(n)[at] <= T.Zero ? T.Zero : sum;
                 }
             }
         }

@@ -45,7 +45,7 @@ public sealed unsafe partial class ReferenceKernels<T> : Kernels<T>
     }
 
     /// <inheritdoc/>
-    public override void Product(Matrix<T> a, PackedOperand<T> b, T* bias, Matrix<T> c)
+    public override void Product(Matrix<T> a, PackedOperand<T> b, T* bias, Matrix<T> c, bool rectify = false)
     {
         for (var m = 0; m < c.Rows; m++)
         {
@@ -57,7 +57,8 @@ public sealed unsafe partial class ReferenceKernels<T> : Kernels<T>
                     sum = T.FusedMultiplyAdd(a.Row(m)[k], b.Data[(k * b.Columns) + n], sum);
                 }
 
-                c.Row(m)[n] = bias is null ? sum : sum + bias[n];
+                sum = bias is null ? sum : sum + bias[n];
+                c.Row(m)[n] = rectify && sum <= T.Zero ? T.Zero : sum;
             }
         }
     }

@@ -25,6 +25,10 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
     private readonly AlignedBuffer<float> _transposed;
     private readonly AlignedBuffer<nint> _runs;
     private AlignedBuffer<float> _sums = new(0);
+    private int _row;
+    private int _node;
+    private int _shard;
+    private float* _sum;
 
     public TapGradient(TapImage image, int filters)
     {
@@ -45,29 +49,23 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
     }
 
     /// <summary><see cref="Kernels{T}.ConvolutionWeightGradient"/></summary>
-    public void Run(Matrix<float> outputGradient, Matrix<float> input, FoldPlan plan, float** nodeBuffers, int offset)
+    public void Run(Matrix<float> outputGradient, Matrix<float> input, FoldPlan plan, float** nodeBuffers, int offset, int firstRow)
     {
-        for (var i = 0; i < plan.Nodes.Count; i++)
+        if (firstRow == 0)
         {
-            var bounds = plan.Nodes[i].RowBounds;
-            var shards = bounds.Length - 1;
-            var sum = RoomForSums(FoldOrder.Depth(shards));
-            for (var shard = 0; shard < shards; shard++)
-            {
-                SumShard(outputGradient, input, bounds[shard], bounds[shard + 1], sum);
-                for (var folds = FoldOrder.FoldsAfter(shard, shard == shards - 1); folds > 0; folds--)
-                {
-                    sum -= _sumLength;
-                    for (var at = 0; at < _sumLength; at += TLanes.Count)
-                    {
-                        TLanes.Store(TLanes.Load(sum + at) + TLanes.Load(sum + _sumLength + at), sum + at);
-                    }
-                }
+            (_row, _node) = (0, 0);
+            BeginNode(plan);
+            CompleteShards(plan, nodeBuffers, offset);
+        }
 
-                sum += _sumLength;
-            }
-
-            Transpose(_sums.Pointer, nodeBuffers[i] + offset);
+        for (var done = 0; done < outputGradient.Rows;)
+        {
+            var end = plan.Nodes[_node].RowBounds[_shard + 1];
+            var count = Math.Min(end - _row, outputGradient.Rows - done);
+            SumRows(outputGradient.Slice(done, count), input.Slice(done, count), continues: _row > plan.Nodes[_node].RowBounds[_shard], _sum);
+            _row += count;
+            done += count;
+            CompleteShards(plan, nodeBuffers, offset);
         }
     }
 
@@ -78,6 +76,47 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
         _transposed.Dispose();
         _runs.Dispose();
         _sums.Dispose();
+    }
+
+    private void BeginNode(FoldPlan plan)
+    {
+        _shard = 0;
+        if (_node < plan.Nodes.Count)
+        {
+            _sum = RoomForSums(FoldOrder.Depth(plan.Nodes[_node].RowBounds.Length - 1));
+        }
+    }
+
+    /// <summary>Folds the shards whose rows are all there, and completes nodes.</summary>
+    private void CompleteShards(FoldPlan plan, float** nodeBuffers, int offset)
+    {
+        while (_node < plan.Nodes.Count && plan.Nodes[_node].RowBounds[_shard + 1] == _row)
+        {
+            var bounds = plan.Nodes[_node].RowBounds;
+            if (bounds[_shard] == bounds[_shard + 1])
+            {
+                new Span<float>(_sum, _sumLength).Clear();
+            }
+
+            var isLast = _shard == bounds.Length - 2;
+            for (var folds = FoldOrder.FoldsAfter(_shard, isLast); folds > 0; folds--)
+            {
+                _sum -= _sumLength;
+                for (var at = 0; at < _sumLength; at += TLanes.Count)
+                {
+                    TLanes.Store(TLanes.Load(_sum + at) + TLanes.Load(_sum + _sumLength + at), _sum + at);
+                }
+            }
+
+            _sum += _sumLength;
+            _shard++;
+            if (isLast)
+            {
+                Transpose(_sums.Pointer, nodeBuffers[_node] + offset);
+                _node++;
+                BeginNode(plan);
+            }
+        }
     }
 
     private float* RoomForSums(int count)
@@ -92,16 +131,12 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
         return _sums.Pointer;
     }
 
-    private void SumShard(Matrix<float> outputGradient, Matrix<float> input, int firstRow, int endRow, float* sums)
+    /// <summary>Adds rows of one shard to its sums.</summary>
+    private void SumRows(Matrix<float> outputGradient, Matrix<float> input, bool continues, float* sums)
     {
-        if (firstRow == endRow)
+        for (var first = 0; first < input.Rows; first += _block)
         {
-            new Span<float>(sums, _sumLength).Clear();
-        }
-
-        for (var first = firstRow; first < endRow; first += _block)
-        {
-            var count = Math.Min(_block, endRow - first);
+            var count = Math.Min(_block, input.Rows - first);
             for (var n = 0; n < count; n++)
             {
                 _image.Load(input.Data + ((nint)(first + n) * input.Stride), _images.Pointer + ((nint)n * _image.Length));
@@ -114,7 +149,7 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
                 RunCount = count * _image.RunCount,
                 RunLength = _image.RunLength,
                 B = _transposed.Pointer,
-                ContinuesChain = first > firstRow,
+                ContinuesChain = continues || first > 0,
             };
             for (var (v, vectors) = (0, 0); v < _filterVectors; v += vectors)
             {
@@ -124,7 +159,7 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
                 var valid = Math.Min(width, _filters - (v * TLanes.Count));
                 for (var n = 0; n < count; n++)
                 {
-                    Panels.TransposeInto(
+                    Transposition.Run(
                         gradient + ((nint)n * outputGradient.Stride), _image.Pixels, _transposed.Pointer + ((nint)n * _image.Pixels * width), width, valid, _image.Pixels);
                 }
 
@@ -147,7 +182,7 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
             vectors = TileShape.NextVectors(_filterVectors - v);
             var width = vectors * TLanes.Count;
             var filter = v * TLanes.Count;
-            Panels.TransposeInto(
+            Transposition.Run(
                 sums + ((nint)filter * _paddedTaps), width, weightGradient + ((nint)filter * _image.Depth), _image.Depth, _image.Depth, Math.Min(width, _filters - filter));
         }
     }

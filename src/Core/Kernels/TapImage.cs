@@ -190,6 +190,9 @@ internal sealed unsafe class TapImage : IDisposable
 /// <summary>Pixel (run, x) of channel c is element <c>c · Plane + First + run · RowStep + x · Step</c> of a result's row.</summary>
 internal readonly record struct PixelGrid(int First, int RowStep, int Step, int Plane)
 {
+    /// <summary>Whether runs of <paramref name="runLength"/> pixels lie one after the other without gaps.</summary>
+    public bool IsDense(int runLength) => Step == 1 && RowStep == runLength;
+
     /// <summary>Where a run's first pixel goes in channel 0.</summary>
     public int Of(int run, int x) => First + (run * RowStep) + (x * Step);
 }

@@ -36,6 +36,7 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
     private readonly AlignedBuffer<nint> _panelOffsets;
     private readonly Piece[] _pieces;
     private readonly int[] _panelStarts;
+    private bool _rectifies;
 
     /// <summary>A run of output pixels, or the part of it that lies in one panel.</summary>
     private readonly record struct Piece(int Sample, int Source, int Column, int Length, int Place);
@@ -64,8 +65,11 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
     /// <param name="weight">(rows, K), without gaps.</param>
     /// <param name="bias">(rows,), or null.</param>
     /// <param name="result">(samples, rows · plane); the image's grid of it is written.</param>
-    public void Run(Matrix<float> source, float* weight, float* bias, Matrix<float> result)
+    /// <param name="rectify">Whether each result x is then replaced by <c>x &lt;= 0 ? 0 : x</c>.</param>
+    /// <param name="rectified">Where this is at most 0, the result becomes 0, all of its rows with their padding; empty for none.</param>
+    public void Run(Matrix<float> source, float* weight, float* bias, Matrix<float> result, bool rectify, Matrix<float> rectified = default)
     {
+        _rectifies = rectify;
         for (var first = 0; first < result.Rows; first += _block)
         {
             var count = Math.Min(_block, result.Rows - first);
@@ -82,6 +86,11 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
             else
             {
                 RunPacked(count, weight, bias, output, result.Stride);
+            }
+
+            if (!rectified.IsEmpty)
+            {
+                Rectification.Backward<TLanes>(result.Slice(first, count), rectified.Slice(first, count));
             }
         }
     }
@@ -104,6 +113,7 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
         {
             rows = TileShape.NextRows<TLanes>(_rows - row);
             SetRows(ref task, row, rows, weight, bias);
+            task.Rectifies = _rectifies;
             for (var (v, width) = (0, 0); v < vectors; v += width)
             {
                 width = TileShape.NextVectors(vectors - v);
@@ -126,7 +136,7 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
 
     private void RunPacked(int count, float* weight, float* bias, float* output, int outputStride)
     {
-        var task = new TapTask { ARowStride = _image.Depth, B = _panel.Pointer, Offsets = _panelOffsets.Pointer, CRowStride = PanelColumns };
+        var task = new TapTask { ARowStride = _image.Depth, B = _panel.Pointer, Offsets = _panelOffsets.Pointer };
         var columns = count * _image.Pixels;
         for (var (panel, column) = (0, 0); column < columns; panel++, column += PanelColumns)
         {
@@ -137,6 +147,10 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
             }
 
             var vectors = Panels.VectorCount<TLanes>(Math.Min(PanelColumns, columns - column));
+            // A panel of neighbours in one sample's result is written where it belongs; others by way of a scratch tile.
+            var isOneSample = _image.Grid.IsDense(_image.RunLength) && pieces[0].Sample == pieces[^1].Sample && columns - column >= PanelColumns;
+            var whole = isOneSample ? output + ((nint)pieces[0].Sample * outputStride) + pieces[0].Place : null;
+            var wholeRows = 0;
             for (var k = 0; k < _image.Depth; k += DepthBlock)
             {
                 task.Depth = Math.Min(DepthBlock, _image.Depth - k);
@@ -146,12 +160,16 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
                 {
                     rows = TileShape.NextRows<TLanes>(_rows - row);
                     SetRows(ref task, row, rows, weight + k, k + DepthBlock >= _image.Depth ? bias : null);
-                    task.C = _scratch.Pointer + ((nint)row * PanelColumns);
+                    task.Rectifies = _rectifies && k + DepthBlock >= _image.Depth;
+                    var isWhole = whole is not null && row + rows <= _rows;
+                    task.C = isWhole ? whole + ((nint)row * _image.Grid.Plane) : _scratch.Pointer + ((nint)row * PanelColumns);
+                    task.CRowStride = isWhole ? _image.Grid.Plane : PanelColumns;
+                    wholeRows = isWhole ? row + rows : wholeRows;
                     TapTiles.Run<TLanes>(rows, vectors, task);
                 }
             }
 
-            for (var row = 0; row < _rows; row++)
+            for (var row = wholeRows; row < _rows; row++)
             {
                 var from = _scratch.Pointer + ((nint)row * PanelColumns);
                 var to = output + ((nint)row * _image.Grid.Plane);

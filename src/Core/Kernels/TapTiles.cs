@@ -37,6 +37,9 @@ internal unsafe ref struct TapTask
 
     /// <summary>One element per row, added once after the chain; may be null.</summary>
     public float* Bias;
+
+    /// <summary>Whether each result x is then replaced by <c>x &lt;= 0 ? 0 : x</c>.</summary>
+    public bool Rectifies;
 }
 
 /// <summary>The tile of a size.</summary>
@@ -116,6 +119,14 @@ internal static unsafe class TapTile4<TRow>
             c3.Add(task.Bias[Math.Min(3, last)]);
         }
 
+        if (task.Rectifies)
+        {
+            c0.Rectify();
+            c1.Rectify();
+            c2.Rectify();
+            c3.Rectify();
+        }
+
         c0.Store(task.C + (0 * task.CRowStride));
         c1.Store(task.C + (1 * task.CRowStride));
         c2.Store(task.C + (2 * task.CRowStride));
@@ -185,6 +196,18 @@ internal static unsafe class TapTile8<TRow>
             c5.Add(task.Bias[Math.Min(5, last)]);
             c6.Add(task.Bias[Math.Min(6, last)]);
             c7.Add(task.Bias[Math.Min(7, last)]);
+        }
+
+        if (task.Rectifies)
+        {
+            c0.Rectify();
+            c1.Rectify();
+            c2.Rectify();
+            c3.Rectify();
+            c4.Rectify();
+            c5.Rectify();
+            c6.Rectify();
+            c7.Rectify();
         }
 
         c0.Store(task.C + (0 * task.CRowStride));

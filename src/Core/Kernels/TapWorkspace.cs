@@ -18,15 +18,17 @@ internal sealed unsafe class TapWorkspace<TLanes> : ConvolutionWorkspace<float>
         _forward = new TapProduct<TLanes>(_input, filters);
     }
 
-    public void Forward(Matrix<float> input, float* weight, float* bias, Matrix<float> output) => _forward.Run(input, weight, bias, output);
+    public void Forward(Matrix<float> input, float* weight, float* bias, Matrix<float> output, bool rectify) =>
+        _forward.Run(input, weight, bias, output, rectify);
 
-    public void WeightGradient(Matrix<float> outputGradient, Matrix<float> input, FoldPlan plan, float** nodeBuffers, int offset)
+    public void WeightGradient(
+        Matrix<float> outputGradient, Matrix<float> input, FoldPlan plan, float** nodeBuffers, int offset, int firstRow)
     {
         _weightGradient ??= new TapGradient<TLanes>(_input, Filters);
-        _weightGradient.Run(outputGradient, input, plan, nodeBuffers, offset);
+        _weightGradient.Run(outputGradient, input, plan, nodeBuffers, offset, firstRow);
     }
 
-    public void InputGradient(Matrix<float> outputGradient, float* weight, Matrix<float> inputGradient)
+    public void InputGradient(Matrix<float> outputGradient, float* weight, Matrix<float> inputGradient, Matrix<float> rectified)
     {
         _inputGradient ??= InputGradientPhase<TLanes>.All(Windows, Filters);
         if (Windows.Stride > Math.Min(Windows.KernelHeight, Windows.KernelWidth))
@@ -38,9 +40,16 @@ internal sealed unsafe class TapWorkspace<TLanes> : ConvolutionWorkspace<float>
             }
         }
 
+        // The rectifier's derivative comes last, block by block while a block is in the cache; with several phases only after all of them.
+        var isOnePhase = _inputGradient.Count == 1 && Windows.Stride == 1;
         foreach (var phase in _inputGradient)
         {
-            phase.Run(outputGradient, weight, inputGradient);
+            phase.Run(outputGradient, weight, inputGradient, isOnePhase ? rectified : default);
+        }
+
+        if (!isOnePhase && !rectified.IsEmpty)
+        {
+            Rectification.Backward<TLanes>(inputGradient, rectified);
         }
     }
 

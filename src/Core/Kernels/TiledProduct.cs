@@ -5,42 +5,19 @@ namespace DistTrain.Core.Kernels;
 /// <summary>Matrix products by register tiles over panels. Blocks continue the chain they began: they change no bit.</summary>
 internal static unsafe class TiledProduct
 {
-    /// <summary>k per block: a panel of seven 512-bit vectors then takes 448 KiB, which stays in the second-level cache.</summary>
+    /// <summary>k per block: a panel of four 512-bit vectors then takes 256 KiB, which stays in the second-level cache.</summary>
     private const int DepthBlock = 1024;
 
-    /// <summary>The widest tile row: seven vectors of 16 floats.</summary>
-    private const int MaximumColumns = 112;
+    /// <summary>The widest tile row: four vectors of 16 floats.</summary>
+    private const int MaximumColumns = 64;
 
-    private const int MaximumRows = 6;
+    private const int MaximumRows = 12;
 
     /// <summary><see cref="Kernels{T}.Product"/></summary>
-    public static void Product<TLanes>(Matrix<float> a, PackedOperand<float> b, float* bias, Matrix<float> c)
-        where TLanes : unmanaged, ILanes<TLanes, float>
-    {
-        var panel = b.Data;
-        var column = 0;
-        for (var remaining = Panels.VectorCount<TLanes>(b.Columns); remaining > 0;)
-        {
-            var vectors = Panels.NextVectors<TLanes>(remaining);
-            switch (vectors)
-            {
-                case 7:
-                    Panel<Tile3<TileRow7<TLanes>>>(a, panel, b.Depth, bias, c, column);
-                    break;
-                case 4:
-                    Panel<Tile6<TileRow4<TLanes>>>(a, panel, b.Depth, bias, c, column);
-                    break;
-                default:
-                    Panel<Tile6<TileRow2<TLanes>>>(a, panel, b.Depth, bias, c, column);
-                    break;
-            }
-
-            var width = vectors * TLanes.Count;
-            panel += (nint)width * b.Depth;
-            column += width;
-            remaining -= vectors;
-        }
-    }
+    public static void Product<TLanes>(Matrix<float> a, PackedOperand<float> b, float* bias, Matrix<float> c, bool rectify)
+        where TLanes : unmanaged, ILanes<TLanes, float> =>
+        Panels.ForEach<TLanes, PanelProduct>(
+            b.Columns, new PanelProduct { A = a, Panel = b.Data, Depth = b.Depth, Bias = bias, C = c, Rectifies = rectify });
 
     /// <summary><see cref="Kernels{T}.FoldedProduct"/></summary>
     public static void FoldedProduct<TLanes>(Matrix<float> a, Matrix<float> b, FoldPlan plan, float** nodeBuffers, int offset)
@@ -49,77 +26,27 @@ internal static unsafe class TiledProduct
         for (var i = 0; i < plan.Nodes.Count; i++)
         {
             var c = new Matrix<float>(nodeBuffers[i] + offset, a.Columns, b.Columns, b.Columns);
-            var column = 0;
-            for (var remaining = Panels.VectorCount<TLanes>(b.Columns); remaining > 0;)
-            {
-                var vectors = Panels.NextVectors<TLanes>(remaining);
-                switch (vectors)
-                {
-                    case 7:
-                        FoldedPanel<Tile3<TileRow7<TLanes>>>(a, b, plan.Nodes[i], c, column);
-                        break;
-                    case 4:
-                        FoldedPanel<Tile6<TileRow4<TLanes>>>(a, b, plan.Nodes[i], c, column);
-                        break;
-                    default:
-                        FoldedPanel<Tile6<TileRow2<TLanes>>>(a, b, plan.Nodes[i], c, column);
-                        break;
-                }
-
-                column += vectors * TLanes.Count;
-                remaining -= vectors;
-            }
+            Panels.ForEach<TLanes, FoldedPanel>(b.Columns, new FoldedPanel { A = a, B = b, Node = plan.Nodes[i], C = c });
         }
     }
 
-    private static void Panel<TTile>(Matrix<float> a, float* panel, int depth, float* bias, Matrix<float> c, int column)
+    /// <summary>Runs the tiles of a panel from top to bottom, and the small one where no more rows are left.</summary>
+    private static void RunTiles<TTile, TSmall>(ref TileTask task, float* a, nint aRowStride, Matrix<float> c, int column, int writableColumns)
         where TTile : IRegisterTile
+        where TSmall : IRegisterTile
     {
-        var biasRow = stackalloc float[MaximumColumns];
-        if (bias is not null)
+        for (var row = 0; row < c.Rows;)
         {
-            var valid = Math.Min(TTile.Columns, c.Columns - column);
-            new ReadOnlySpan<float>(bias + column, valid).CopyTo(new Span<float>(biasRow, valid));
-        }
-
-        var bounds = stackalloc int[2];
-        var task = new TileTask { AStep = 1, ARowStride = a.Stride, BStep = TTile.Columns, Bounds = bounds, ShardCount = 1 };
-        // A depth of 0 is still one block: the chain of no terms, zero.
-        for (var k = 0; k == 0 || k < depth; k += DepthBlock)
-        {
-            bounds[1] = Math.Min(DepthBlock, depth - k);
-            task.B = panel + ((nint)k * TTile.Columns);
-            task.ContinuesChain = k > 0;
-            task.Bias = bias is not null && k + DepthBlock >= depth ? biasRow : null;
-            for (var row = 0; row < c.Rows; row += TTile.Rows)
+            task.A = a + (row * aRowStride);
+            if (c.Rows - row <= TSmall.Rows)
             {
-                task.A = a.Data + ((nint)row * a.Stride) + k;
-                RunAt<TTile>(ref task, c, row, column, c.Stride);
+                RunAt<TSmall>(ref task, c, row, column, writableColumns);
+                row += TSmall.Rows;
             }
-        }
-    }
-
-    private static void FoldedPanel<TTile>(Matrix<float> a, Matrix<float> b, FoldNode node, Matrix<float> c, int column)
-        where TTile : IRegisterTile
-    {
-        var shards = node.RowBounds.Length - 1;
-        var stack = stackalloc float[FoldOrder.Depth(shards) * TTile.Rows * TTile.Columns];
-        fixed (int* bounds = node.RowBounds)
-        {
-            var task = new TileTask
+            else
             {
-                AStep = a.Stride,
-                ARowStride = 1,
-                B = b.Data + ((nint)node.FirstRow * b.Stride) + column,
-                BStep = b.Stride,
-                Bounds = bounds,
-                ShardCount = shards,
-                FoldStack = stack,
-            };
-            for (var row = 0; row < c.Rows; row += TTile.Rows)
-            {
-                task.A = a.Data + ((nint)node.FirstRow * a.Stride) + row;
-                RunAt<TTile>(ref task, c, row, column, c.Columns);
+                RunAt<TTile>(ref task, c, row, column, writableColumns);
+                row += TTile.Rows;
             }
         }
     }
@@ -143,7 +70,8 @@ internal static unsafe class TiledProduct
             return;
         }
 
-        var scratch = stackalloc float[MaximumRows * MaximumColumns];
+        var scratchMemory = stackalloc float[(MaximumRows * MaximumColumns) + CacheLine.Slack];
+        var scratch = CacheLine.Align(scratchMemory);
         var validColumns = Math.Min(TTile.Columns, c.Columns - column);
         if (task.ContinuesChain)
         {
@@ -159,6 +87,75 @@ internal static unsafe class TiledProduct
         for (var r = 0; r < task.ValidRows; r++)
         {
             new ReadOnlySpan<float>(scratch + (r * TTile.Columns), validColumns).CopyTo(new Span<float>(destination + ((nint)r * c.Stride), validColumns));
+        }
+    }
+
+    /// <summary>One panel of <see cref="Product"/>.</summary>
+    private struct PanelProduct : IPanelWork
+    {
+        public Matrix<float> A;
+        public float* Panel;
+        public int Depth;
+        public float* Bias;
+        public Matrix<float> C;
+        public bool Rectifies;
+
+        public void Run<TTile, TSmall>(int column)
+            where TTile : IRegisterTile
+            where TSmall : IRegisterTile
+        {
+            var biasMemory = stackalloc float[MaximumColumns + CacheLine.Slack];
+            var biasRow = CacheLine.Align(biasMemory);
+            if (Bias is not null)
+            {
+                var valid = Math.Min(TTile.Columns, C.Columns - column);
+                new ReadOnlySpan<float>(Bias + column, valid).CopyTo(new Span<float>(biasRow, valid));
+            }
+
+            var bounds = stackalloc int[2];
+            bounds[0] = 0;
+            var task = new TileTask { AStep = 1, ARowStride = A.Stride, BStep = TTile.Columns, Bounds = bounds, ShardCount = 1 };
+            // A depth of 0 is still one block: the chain of no terms, zero.
+            for (var k = 0; k == 0 || k < Depth; k += DepthBlock)
+            {
+                bounds[1] = Math.Min(DepthBlock, Depth - k);
+                task.B = Panel + ((nint)column * Depth) + ((nint)k * TTile.Columns);
+                task.ContinuesChain = k > 0;
+                task.Bias = Bias is not null && k + DepthBlock >= Depth ? biasRow : null;
+                task.Rectifies = Rectifies && k + DepthBlock >= Depth;
+                RunTiles<TTile, TSmall>(ref task, A.Data + k, A.Stride, C, column, C.Stride);
+            }
+        }
+    }
+
+    /// <summary>One panel of <see cref="FoldedProduct"/> for one node.</summary>
+    private struct FoldedPanel : IPanelWork
+    {
+        public Matrix<float> A;
+        public Matrix<float> B;
+        public FoldNode Node;
+        public Matrix<float> C;
+
+        public void Run<TTile, TSmall>(int column)
+            where TTile : IRegisterTile
+            where TSmall : IRegisterTile
+        {
+            var shards = Node.RowBounds.Length - 1;
+            var stackMemory = stackalloc float[(FoldOrder.Depth(shards) * TTile.Rows * TTile.Columns) + CacheLine.Slack];
+            fixed (int* bounds = Node.RowBounds)
+            {
+                var task = new TileTask
+                {
+                    AStep = A.Stride,
+                    ARowStride = 1,
+                    B = B.Data + ((nint)Node.FirstRow * B.Stride) + column,
+                    BStep = B.Stride,
+                    Bounds = bounds,
+                    ShardCount = shards,
+                    FoldStack = CacheLine.Align(stackMemory),
+                };
+                RunTiles<TTile, TSmall>(ref task, A.Data + ((nint)Node.FirstRow * A.Stride), 1, C, column, C.Columns);
+            }
         }
     }
 }

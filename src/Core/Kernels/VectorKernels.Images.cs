@@ -6,23 +6,39 @@ namespace DistTrain.Core.Kernels;
 /// <content>Convolution, pooling and sums by channel.</content>
 public sealed unsafe partial class VectorKernels<TLanes>
 {
+    /// <summary>What one layer leaves in the second-level cache for the next.</summary>
+    private const int BlockBytes = 256 * 1024;
+
     /// <inheritdoc/>
     public override ConvolutionWorkspace<float> CreateConvolution(ImageWindows windows, int filters) => new TapWorkspace<TLanes>(windows, filters);
 
     /// <inheritdoc/>
     public override void Convolution(
-        Matrix<float> input, float* weight, float* bias, ConvolutionWorkspace<float> workspace, Matrix<float> output) =>
-        ((TapWorkspace<TLanes>)workspace).Forward(input, weight, bias, output);
+        Matrix<float> input, float* weight, float* bias, ConvolutionWorkspace<float> workspace, Matrix<float> output, bool rectify = false) =>
+        ((TapWorkspace<TLanes>)workspace).Forward(input, weight, bias, output, rectify);
 
     /// <inheritdoc/>
     public override void ConvolutionWeightGradient(
-        Matrix<float> outputGradient, Matrix<float> input, ConvolutionWorkspace<float> workspace, FoldPlan plan, float** nodeBuffers, int offset) =>
-        ((TapWorkspace<TLanes>)workspace).WeightGradient(outputGradient, input, plan, nodeBuffers, offset);
+        Matrix<float> outputGradient,
+        Matrix<float> input,
+        ConvolutionWorkspace<float> workspace,
+        FoldPlan plan,
+        float** nodeBuffers,
+        int offset,
+        int firstRow = 0) =>
+        ((TapWorkspace<TLanes>)workspace).WeightGradient(outputGradient, input, plan, nodeBuffers, offset, firstRow);
+
+    /// <inheritdoc/>
+    public override int? RowsAtOnce(int columns) => Math.Max(1, BlockBytes / sizeof(float) / columns);
 
     /// <inheritdoc/>
     public override void ConvolutionInputGradient(
-        Matrix<float> outputGradient, float* weight, ConvolutionWorkspace<float> workspace, Matrix<float> inputGradient) =>
-        ((TapWorkspace<TLanes>)workspace).InputGradient(outputGradient, weight, inputGradient);
+        Matrix<float> outputGradient,
+        float* weight,
+        ConvolutionWorkspace<float> workspace,
+        Matrix<float> inputGradient,
+        Matrix<float> rectified = default) =>
+        ((TapWorkspace<TLanes>)workspace).InputGradient(outputGradient, weight, inputGradient, rectified);
 
     /// <inheritdoc/>
     public override void ChannelSums(Matrix<float> a, int channels, Matrix<float> sums)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using DistTrain.Core.Tensors;
 
@@ -41,8 +42,8 @@ public sealed unsafe partial class VectorKernels<TLanes> : Kernels<float>
         Panels.PackTransposed<TLanes>(source, rowStride, operand);
 
     /// <inheritdoc/>
-    public override void Product(Matrix<float> a, PackedOperand<float> b, float* bias, Matrix<float> c) =>
-        TiledProduct.Product<TLanes>(a, b, bias, c);
+    public override void Product(Matrix<float> a, PackedOperand<float> b, float* bias, Matrix<float> c, bool rectify = false) =>
+        TiledProduct.Product<TLanes>(a, b, bias, c, rectify);
 
     /// <inheritdoc/>
     public override void FoldedProduct(Matrix<float> a, Matrix<float> b, FoldPlan plan, float** nodeBuffers, int offset) =>
@@ -194,14 +195,19 @@ public sealed unsafe partial class VectorKernels<TLanes> : Kernels<float>
     public override bool AllFinite(float* values, nint count)
     {
         // x − x is 0 for a finite x and NaN otherwise, and a NaN stays in any sum: the order does not matter here.
-        var sum = TLanes.Zero;
+        TLanes sum0 = TLanes.Zero, sum1 = TLanes.Zero, sum2 = TLanes.Zero, sum3 = TLanes.Zero;
         nint i = 0;
-        for (; i <= count - TLanes.Count; i += TLanes.Count)
+        for (; i <= count - (4 * TLanes.Count); i += 4 * TLanes.Count)
         {
-            var x = TLanes.Load(values + i);
-            sum += x - x;
+            var (x0, x1) = (TLanes.Load(values + i), TLanes.Load(values + i + TLanes.Count));
+            var (x2, x3) = (TLanes.Load(values + i + (2 * TLanes.Count)), TLanes.Load(values + i + (3 * TLanes.Count)));
+            sum0 += x0 - x0;
+            sum1 += x1 - x1;
+            sum2 += x2 - x2;
+            sum3 += x3 - x3;
         }
 
+        var sum = sum0 + sum1 + (sum2 + sum3);
         for (; i < count; i++)
         {
             sum += TLanes.Create(values[i] - values[i]);
@@ -215,6 +221,7 @@ public sealed unsafe partial class VectorKernels<TLanes> : Kernels<float>
     /// <inheritdoc/>
     protected override double SumOfSquaresOfBlock(float* values, int count) => SquareSums.OfBlock<TLanes>(values, count);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void UpdateAt<TOperator, TAny>(TOperator update, float* parameters, float* gradientSums, float* slot0, float* slot1, nint i)
         where TOperator : struct, IUpdateOperator<float>
         where TAny : unmanaged, ILanes<TAny, float>

@@ -13,6 +13,13 @@ public readonly unsafe struct Lanes512 : ILanes<Lanes512, float>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private Lanes512(Vector512<float> value) => _value = value;
 
+    /// <summary>The first 8.</summary>
+    public Lanes256 Lower
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => new(_value.GetLower());
+    }
+
     /// <inheritdoc/>
     public static int Count => 16;
 
@@ -106,7 +113,7 @@ public readonly unsafe struct Lanes256 : ILanes<Lanes256, float>
     private readonly Vector256<float> _value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private Lanes256(Vector256<float> value) => _value = value;
+    internal Lanes256(Vector256<float> value) => _value = value;
 
     /// <inheritdoc/>
     public static int Count => 8;

@@ -30,7 +30,7 @@ public enum DerivativeKind
 /// <param name="derivative">What g reads, and whether f has a kink.</param>
 public sealed unsafe class Activation<T, TForward, TBackward>(
     Kernels<T> kernels, Shape shape, TForward forward, TBackward backward, DerivativeKind derivative)
-    : Layer<T>(kernels, shape, shape)
+    : Layer<T>(kernels, shape, shape), IRectifier
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
     where TForward : struct, IUnaryOperator
     where TBackward : struct, IBinaryOperator
@@ -38,11 +38,27 @@ public sealed unsafe class Activation<T, TForward, TBackward>(
     private readonly RowBuffer<T> _buffer = new(shape.Size);
     private Matrix<T> _input;
     private Matrix<T> _output;
+    private bool _inputIsRectified;
+    private bool _gradientIsRectified;
+
+    bool IRectifier.IsRectifier => typeof(TForward) == typeof(ReluForward) && typeof(TBackward) == typeof(ReluBackward);
+
+    bool IRectifier.IsPassedOn => _inputIsRectified && _gradientIsRectified;
+
+    void IRectifier.ExpectRectifiedInput() => _inputIsRectified = true;
+
+    void IRectifier.ExpectRectifiedGradient() => _gradientIsRectified = true;
 
     /// <inheritdoc/>
     public override Matrix<T> Forward(Matrix<T> input, in ForwardPass pass)
     {
         _input = input;
+        if (_inputIsRectified)
+        {
+            _output = input;
+            return input;
+        }
+
         _output = _buffer.Rows(input.Rows);
         // Whole rows with their padding: every element is on its own, and nobody reads the padding's.
         Kernels.Map(forward, input.Data, _output.Data, (nint)input.Rows * input.Stride);
@@ -55,6 +71,11 @@ public sealed unsafe class Activation<T, TForward, TBackward>(
         if (!inputGradientWanted)
         {
             return default;
+        }
+
+        if (_gradientIsRectified)
+        {
+            return outputGradient;
         }
 
         var read = derivative.HasFlag(DerivativeKind.OfInput) ? _input : _output;

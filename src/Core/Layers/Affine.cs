@@ -9,7 +9,7 @@ namespace DistTrain.Core.Layers;
 /// </summary>
 /// <typeparam name="T">The element type.</typeparam>
 public sealed unsafe class Affine<T>(Kernels<T> kernels, int inputs, int outputs, int weightOffset, int biasOffset)
-    : Layer<T>(kernels, new Shape(inputs), new Shape(outputs))
+    : Layer<T>(kernels, new Shape(inputs), new Shape(outputs)), IRectifiesOutput
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     private readonly PackedOperand<T> _forwardWeight = kernels.CreateOperand(inputs, outputs);
@@ -19,6 +19,9 @@ public sealed unsafe class Affine<T>(Kernels<T> kernels, int inputs, int outputs
     private bool _backwardWeightIsCurrent;
     private T* _parameters;
     private Matrix<T> _input;
+    private bool _rectifies;
+
+    void IRectifiesOutput.RectifyOutput() => _rectifies = true;
 
     /// <inheritdoc/>
     public override void UseParameters(T* parameters)
@@ -33,7 +36,7 @@ public sealed unsafe class Affine<T>(Kernels<T> kernels, int inputs, int outputs
     {
         _input = input;
         var output = _output.Rows(input.Rows);
-        Kernels.Product(input, _forwardWeight, _parameters + biasOffset, output);
+        Kernels.Product(input, _forwardWeight, _parameters + biasOffset, output, _rectifies);
         return output;
     }
 

@@ -6,12 +6,23 @@ namespace DistTrain.Core.Layers;
 
 /// <summary>Layers one after the other: forward is the list, backpropagation is the list reversed (the book's chapter 5).</summary>
 /// <typeparam name="T">The element type.</typeparam>
-/// <param name="layers">From input to output; may be empty: then it passes on what comes.</param>
-public sealed unsafe class LayerSequence<T>(IReadOnlyList<Layer<T>> layers) : IDisposable
+public sealed unsafe class LayerSequence<T> : IDisposable
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
+    /// <summary>The layers, those that gain by it put together.</summary>
+    private readonly Layer<T>[] _passes;
+
+    /// <summary>Puts layers together.</summary>
+    /// <param name="layers">From input to output, of this sequence alone; may be empty: then it passes on what comes.</param>
+    public LayerSequence(IReadOnlyList<Layer<T>> layers)
+    {
+        Layers = layers;
+        RectifierFusion.Apply(layers);
+        _passes = [.. Passes(layers)];
+    }
+
     /// <summary>From input to output.</summary>
-    public IReadOnlyList<Layer<T>> Layers { get; } = layers;
+    public IReadOnlyList<Layer<T>> Layers { get; }
 
     /// <summary><see cref="Layer{T}.UseParameters"/></summary>
     public void UseParameters(T* parameters)
@@ -26,9 +37,9 @@ public sealed unsafe class LayerSequence<T>(IReadOnlyList<Layer<T>> layers) : ID
     public Matrix<T> Forward(Matrix<T> input, in ForwardPass pass)
     {
         var result = input;
-        for (var i = 0; i < Layers.Count; i++)
+        foreach (var layer in _passes)
         {
-            result = Layers[i].Forward(result, pass);
+            result = layer.Forward(result, pass);
         }
 
         return result;
@@ -38,9 +49,9 @@ public sealed unsafe class LayerSequence<T>(IReadOnlyList<Layer<T>> layers) : ID
     public Matrix<T> Backward(Matrix<T> outputGradient, in GradientFold<T> gradients, bool inputGradientWanted)
     {
         var gradient = outputGradient;
-        for (var i = Layers.Count - 1; i >= 0; i--)
+        for (var i = _passes.Length - 1; i >= 0; i--)
         {
-            gradient = Layers[i].Backward(gradient, gradients, inputGradientWanted || i > 0);
+            gradient = _passes[i].Backward(gradient, gradients, inputGradientWanted || i > 0);
         }
 
         return gradient;
@@ -61,6 +72,25 @@ public sealed unsafe class LayerSequence<T>(IReadOnlyList<Layer<T>> layers) : ID
         foreach (var layer in Layers)
         {
             layer.Dispose();
+        }
+    }
+
+    /// <summary>A convolution, maybe a rectifier, and a pooling become one.</summary>
+    private static IEnumerable<Layer<T>> Passes(IReadOnlyList<Layer<T>> layers)
+    {
+        for (var i = 0; i < layers.Count; i++)
+        {
+            var next = i + 1 < layers.Count && layers[i + 1] is IRectifier { IsPassedOn: true } ? i + 2 : i + 1;
+            if (next < layers.Count && layers[i] is Convolution<T> convolution && layers[next] is MaxPooling<T> pooling
+                && convolution.With(pooling) is { } pooled)
+            {
+                yield return pooled;
+                i = next;
+            }
+            else
+            {
+                yield return layers[i];
+            }
         }
     }
 }

@@ -20,11 +20,17 @@ public readonly unsafe struct Matrix<T>(T* data, int rows, int columns, int stri
     /// <summary>The distance between the starts of two rows, in elements.</summary>
     public int Stride { get; } = stride;
 
+    /// <summary>Whether it views no memory.</summary>
+    public bool IsEmpty => Data is null;
+
     /// <summary>Row <paramref name="index"/>, without its padding.</summary>
     public Span<T> Row(int index) => new(RowPointer(index), Columns);
 
     /// <summary>The first element of row <paramref name="index"/>.</summary>
     public T* RowPointer(int index) => Data + ((nint)index * Stride);
+
+    /// <summary><paramref name="count"/> rows from row <paramref name="first"/> on.</summary>
+    public Matrix<T> Slice(int first, int count) => new(RowPointer(first), count, Columns, Stride);
 
     /// <summary>The first <paramref name="rows"/> rows.</summary>
     public Matrix<T> Top(int rows) => new(Data, rows, Columns, Stride);

@@ -13,6 +13,9 @@ namespace DistTrain.Core.Training;
 /// <param name="seed">Of the random numbers inside of a step.</param>
 internal sealed unsafe class ComputeThreadState(ModelSpec model, Kernels<float> kernels, AugmentationSpec? augmentation, ulong seed) : IDisposable
 {
+    /// <summary>How many samples ahead: a few, as many as are read while one comes from memory.</summary>
+    private const int PrefetchedRows = 4;
+
     private readonly RowBuffer<float> _inputs = new(model.Shapes()[0].Size);
     private readonly SampleLoader<float> _loader = new(model, kernels);
     private readonly float[] _unmoved = augmentation is null ? [] : new float[model.Shapes()[0].Size];
@@ -62,8 +65,18 @@ internal sealed unsafe class ComputeThreadState(ModelSpec model, Kernels<float> 
     public void LoadForTraining(LabeledImages images, ReadOnlySpan<int> samples, long step, int firstPosition)
     {
         Resize(samples.Length);
+        for (var row = 0; row < Math.Min(PrefetchedRows, samples.Length); row++)
+        {
+            SampleLoader<float>.Prefetch(images, samples[row]);
+        }
+
         for (var row = 0; row < samples.Length; row++)
         {
+            if (row + PrefetchedRows < samples.Length)
+            {
+                SampleLoader<float>.Prefetch(images, samples[row + PrefetchedRows]);
+            }
+
             var pointer = Load(images, row, samples[row]);
             if (augmentation is not null)
             {

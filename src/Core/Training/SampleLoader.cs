@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.Intrinsics.X86;
 using DistTrain.Core.Data;
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Models;
@@ -12,6 +13,8 @@ namespace DistTrain.Core.Training;
 internal sealed unsafe class SampleLoader<T>(ModelSpec model, Kernels<T> kernels)
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
+    private const int CacheLine = 64;
+
     private readonly NormalizeOperator[] _channels = model.Normalization is { } normalization
         ? [.. normalization.Mean.Zip(normalization.StandardDeviation, (mean, deviation) => new NormalizeOperator(mean, deviation))]
         : [];
@@ -45,6 +48,30 @@ internal sealed unsafe class SampleLoader<T>(ModelSpec model, Kernels<T> kernels
         }
 
         return label;
+    }
+
+    /// <summary>
+    /// Tells the processor that a sample will be wanted soon. A step's samples lie anywhere in the dataset, which no cache holds: without this, every one
+    /// of them is waited for.
+    /// </summary>
+    /// <param name="images">Where it lies.</param>
+    /// <param name="sample">Which one.</param>
+    public static void Prefetch(LabeledImages images, int sample)
+    {
+        if (!Sse.IsSupported)
+        {
+            return;
+        }
+
+        var size = (nint)images.ImageSize * images.ElementBytes;
+        fixed (byte* elements = images.Elements)
+        {
+            var first = elements + (sample * size);
+            for (nint i = 0; i < size; i += CacheLine)
+            {
+                Sse.Prefetch1(first + i);
+            }
+        }
     }
 
     /// <summary>Normalises a loaded sample in place, if the model wants it: <see cref="NormalizationSpec"/>.</summary>
