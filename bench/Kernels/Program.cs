@@ -8,7 +8,7 @@ namespace DistTrain.Bench.Kernels;
 internal static class Program
 {
     private const string Usage = """
-        shares [GROUP…] [--bits N] [--rounds N] [--shape MxKxN] [--json]
+        shares [GROUP…] [--bits N|best] [--rounds N] [--shape MxKxN] [--json]
             each kernel in turn with its limit, the best of N rounds (default 5), at each vector width or that of --bits;
             groups: products, convolutions, memory, ladder (default: the first three); --shape: one dense layer instead
         benchmark [BenchmarkDotNet's options, e.g. --filter '*100x784x100*']
@@ -69,7 +69,7 @@ internal static class Program
             switch (argument)
             {
                 case "--bits":
-                    bits = Number(Value());
+                    bits = Value() is var width && width == "best" ? VectorKernels.Best.VectorBits : Number(width);
                     break;
                 case "--rounds":
                     rounds = Number(Value());

@@ -71,24 +71,27 @@ steps_of() {
   esac
 }
 
+peer_avx2="ATEN_CPU_CAPABILITY=avx2 OPENBLAS_CORETYPE=Haswell ONEDNN_MAX_CPU_ISA=AVX2 DNNL_MAX_CPU_ISA=AVX2"
+
 # best_peer MODEL BATCH: the configuration in which PyTorch is fastest here, one short run of each.
 best_peer() {
   local kept=$measured/peer-$1-$2-$isa-${PEER_LAYOUT:-any}
   [ -s "$kept" ] || choose_peer "$1" "$2" >"$kept"
   cat "$kept"
 }
+named_peer() { best_peer "$1" "$2" | sed "s/$peer_avx2/AVX2 throughout/"; } # for people
 choose_peer() {
   local steps best='' rate=0 base candidates=() more=()
   read -r _ steps < <(steps_of "$1" "$2")
   if [ "$isa" = avx2 ]; then
-    candidates=("ATEN_CPU_CAPABILITY=avx2 OPENBLAS_CORETYPE=Haswell ONEDNN_MAX_CPU_ISA=AVX2 DNNL_MAX_CPU_ISA=AVX2")
+    candidates=("$peer_avx2")
   else
     candidates=("" OPENBLAS_CORETYPE=SkylakeX OPENBLAS_CORETYPE=Zen OPENBLAS_CORETYPE=Haswell OPENBLAS_CORETYPE=Cooperlake)
     more=(ATEN_CPU_CAPABILITY=avx512)
   fi
   case $1-${PEER_LAYOUT:-any} in *conv*-any) more+=(--channels-last) ;; esac
   try() {
-    local this; this=$(theirs "$1" "$2" "$steps" "$3")
+    local this; this=$(theirs "$1" "$2" $((steps / 2 + 1)) "$3 --best-of=3")
     progress "PyTorch, $1, batch $2, $(calculate %.1f "$this") steps/s: ${3:-as it is}"
     if [ "$(calculate %d "$this > $rate")" = 1 ]; then rate=$this best=$3; fi
   }

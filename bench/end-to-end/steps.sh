@@ -21,7 +21,7 @@ row() { # model, batch
   progress "$1, batch $2"
   if has_peer "$1"; then
     read -r rate theirs ratio middle low high peak < <(against_peer "$1" "$2")
-    configuration=$(best_peer "$1" "$2")
+    configuration=$(named_peer "$1" "$2")
     peer="$(calculate " %.1f | **%.2f** | %.2f (%.2f to %.2f) | " "$theirs, $ratio, $middle, $low, $high")$configuration"
   else
     read -r rate peak < <(alone "$1" "$2")
