@@ -1,94 +1,130 @@
-using System.Diagnostics;
 using System.Globalization;
-using DistTrain.Bench.Kernels;
+using BenchmarkDotNet.Running;
 using DistTrain.Core.Kernels;
-using DistTrain.Core.Tensors;
-using DistTrain.Core.Training;
 
-// Prints this machine's FMA peak and the matrix products of the two-layer network as a share of it. Peak and product are measured in turn,
-// the best of each kept: a share above 100 % would be a broken measurement. With "convolutions": those of the catalogue's networks.
-const int Rounds = 15;
-if (args is ["convolutions", ..])
+namespace DistTrain.Bench.Kernels;
+
+/// <summary>The kernels beside what this machine can do at most; bench/README.md says how to read it.</summary>
+internal static class Program
 {
-    foreach (var kernels in VectorKernels.All.Where(kernels => kernels.VectorBits <= VectorKernels.Best.VectorBits))
+    private const string Usage = """
+        shares [GROUP…] [--bits N|best] [--rounds N] [--shape MxKxN] [--json]
+            each kernel in turn with its limit, the best of N rounds (default 5), at each vector width or that of --bits;
+            groups: products, convolutions, memory, ladder (default: the first three); --shape: one dense layer instead
+        benchmark [BenchmarkDotNet's options, e.g. --filter '*100x784x100*']
+            the same cases by BenchmarkDotNet, with allocations
+        peak [--bits N]
+            the FMA peak of one core in GFLOP/s
+        allocations MODEL BATCH [THREADS]
+            bytes that the single-process trainer allocates per step
+        """;
+
+    private const int DefaultRounds = 5;
+
+    /// <summary>The widths that this machine has in hardware, widest first.</summary>
+    public static IEnumerable<Kernels<float>> Widths() => VectorKernels.All.Where(kernels => kernels.VectorBits <= VectorKernels.Best.VectorBits);
+
+    private static int Main(string[] args)
     {
-        Convolutions.Measure(kernels, () => Peak(kernels.VectorBits));
-    }
-
-    return;
-}
-
-var (m, k, n) = args is [var sm, var sk, var sn] ? (Parse(sm), Parse(sk), Parse(sn)) : (100, 784, 100);
-
-foreach (var kernels in VectorKernels.All.Where(kernels => kernels.VectorBits <= VectorKernels.Best.VectorBits))
-{
-    Measure(kernels, m, k, n);
-}
-
-static int Parse(string text) => int.Parse(text, CultureInfo.InvariantCulture);
-
-static double Peak(int bits) => bits switch
-{
-    512 => FmaPeak.Measure<Lanes512>(0.25f),
-    256 => FmaPeak.Measure<Lanes256>(0.25f),
-    _ => FmaPeak.Measure<Lanes128>(0.25f),
-};
-
-static unsafe void Measure(Kernels<float> kernels, int m, int k, int n)
-{
-    using var a = new AlignedBuffer<float>(m * RowLayout.StrideFor(k));
-    using var weight = new AlignedBuffer<float>(n * k);
-    using var gradient = new AlignedBuffer<float>(n * k);
-    using var c = new AlignedBuffer<float>(m * RowLayout.StrideFor(n));
-    Fill(a.Span);
-    Fill(weight.Span);
-    Fill(c.Span);
-    using var operand = kernels.CreateOperand(k, n);
-    kernels.PackTransposed(weight.Pointer, k, operand);
-    var input = new Matrix<float>(a.Pointer, m, k, RowLayout.StrideFor(k));
-    var output = new Matrix<float>(c.Pointer, m, n, RowLayout.StrideFor(n));
-    var whole = new FoldPlan(8, new ShardRange(0, 8), m);
-    var one = new FoldPlan(1, new ShardRange(0, 1), m);
-    using var nodes = new AlignedBuffer<nint>(1);
-    nodes.Span[0] = (nint)gradient.Pointer;
-    var nodeBuffers = (float**)nodes.Pointer;
-    var repeat = Math.Max(1, (int)(2e8 / (2d * m * k * n)));
-    double peak = 0, product = 0, folded8 = 0, folded1 = 0, pack = 0;
-    for (var round = 0; round < Rounds; round++)
-    {
-        peak = Math.Max(peak, Peak(kernels.VectorBits));
-        product = Math.Max(product, Rate(() => kernels.Product(input, operand, null, output)));
-        folded8 = Math.Max(folded8, Rate(() => kernels.FoldedProduct(output, input, whole, nodeBuffers, 0)));
-        folded1 = Math.Max(folded1, Rate(() => kernels.FoldedProduct(output, input, one, nodeBuffers, 0)));
-        pack = Math.Max(pack, Rate(() => kernels.PackTransposed(weight.Pointer, k, operand)));
-    }
-
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kernels.VectorBits} bits: FMA peak {peak:F0} GFLOP/s (one core)"));
-    Row($"product {m}x{k}x{n}", product);
-    Row($"weight gradient {n}x{m}x{k}, 8 shards", folded8);
-    Row($"weight gradient {n}x{m}x{k}, 1 shard", folded1);
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {"pack weights, transposed",-40} {2d * m * k * n / pack / 1e3,8:F1} us"));
-
-    void Row(string name, double rate) =>
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {name,-40} {rate,8:F1} GFLOP/s  {rate / peak,6:P1} of peak"));
-
-    double Rate(Action kernel)
-    {
-        kernel();
-        var start = Stopwatch.GetTimestamp();
-        for (var i = 0; i < repeat; i++)
+        try
         {
-            kernel();
+            switch (args)
+            {
+                case ["shares", ..]:
+                    RunShares(new Queue<string>(args[1..]));
+                    return 0;
+                case ["benchmark", ..]:
+                    BenchmarkSwitcher.FromTypes([typeof(KernelBenchmarks)]).Run(args[1..], KernelBenchmarks.Config());
+                    return 0;
+                case ["peak"]:
+                    WritePeak(VectorKernels.Best.VectorBits);
+                    return 0;
+                case ["peak", "--bits", var bits]:
+                    WritePeak(Number(bits));
+                    return 0;
+                case ["allocations", var model, var batch]:
+                    Allocations.Write(model, Number(batch), threads: 1);
+                    return 0;
+                case ["allocations", var model, var batch, var threads]:
+                    Allocations.Write(model, Number(batch), Number(threads));
+                    return 0;
+            }
+        }
+        catch (FormatException exception)
+        {
+            Console.Error.WriteLine(exception.Message);
+            return 2;
         }
 
-        return 2d * m * k * n * repeat / Stopwatch.GetElapsedTime(start).TotalSeconds / 1e9;
+        Console.Error.WriteLine(Usage);
+        return 2;
     }
-}
 
-static void Fill(Span<float> values)
-{
-    for (var i = 0; i < values.Length; i++)
+    private static void RunShares(Queue<string> arguments)
     {
-        values[i] = ((i * 7919) % 1000 - 500) / 1000f;
+        var (groups, rounds, isJson) = (new List<IReadOnlyList<KernelCase>>(), DefaultRounds, false);
+        int? bits = null;
+        while (arguments.TryDequeue(out var argument))
+        {
+            switch (argument)
+            {
+                case "--bits":
+                    bits = Value() is var width && width == "best" ? VectorKernels.Best.VectorBits : Number(width);
+                    break;
+                case "--rounds":
+                    rounds = Number(Value());
+                    break;
+                case "--json":
+                    isJson = true;
+                    break;
+                case "--shape":
+                    groups.Add(Value().Split('x') is [var m, var k, var n]
+                        ? [.. ProductCases.Of(Number(m), Number(k), Number(n))]
+                        : throw new FormatException("--shape takes MxKxN."));
+                    break;
+                default:
+                    groups.Add(Catalog.Groups.TryGetValue(argument, out var group) ? group : throw new FormatException($"There is no group {argument}."));
+                    break;
+            }
+
+            string Value() => arguments.TryDequeue(out var value) ? value : throw new FormatException($"{argument} wants a value.");
+        }
+
+        Kernels<float>[] widths = [.. Widths().Where(kernels => bits is null || kernels.VectorBits == bits)];
+        if (widths.Length == 0)
+        {
+            throw new FormatException($"This machine has no vectors of {bits} bits.");
+        }
+
+        if (groups.Count == 0)
+        {
+            groups.AddRange([Catalog.Groups[ProductCases.Group], Catalog.Groups[ConvolutionCases.Group], Catalog.Groups[MemoryCases.Group]]);
+        }
+
+        foreach (var group in groups)
+        {
+            foreach (var kernels in widths)
+            {
+                if (isJson)
+                {
+                    Shares.WriteJson(group, kernels, rounds);
+                }
+                else
+                {
+                    Shares.WriteTable(group, kernels, rounds);
+                }
+            }
+        }
     }
+
+    private static void WritePeak(int bits)
+    {
+        using var bench = new Workbench();
+        var measure = new FmaLimit().Prepare(bits, bench);
+        var peak = Enumerable.Range(0, DefaultRounds).Max(_ => measure());
+        Console.WriteLine(peak.ToString("F1", CultureInfo.InvariantCulture));
+    }
+
+    private static int Number(string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : throw new FormatException($"'{text}' is no number.");
 }
