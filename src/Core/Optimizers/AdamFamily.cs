@@ -82,8 +82,9 @@ internal sealed unsafe class Lamb(OptimizerSpec spec, Kernels<float> kernels, Pa
             new LambDirection<float>((float)Correction1, RootOfCorrection2, Epsilon, (float)(Spec.WeightDecay ?? DefaultWeightDecay)),
             direction,
             parameters);
-        foreach (var tensor in Layout.ParameterSlots)
+        for (var i = 0; i < Layout.ParameterSlots.Count; i++)
         {
+            var tensor = Layout.ParameterSlots[i];
             var p = parameters + tensor.Offset;
             var u = direction + tensor.Offset;
             var parameterNorm = Math.Sqrt(Kernels.SumOfSquares(p, tensor.Length));

@@ -99,10 +99,10 @@ public sealed unsafe class ShardComputation : IDisposable
         Divide(range, shardCount, batch.Count);
         foreach (var thread in _threads)
         {
-            foreach (var node in thread.Plan?.Nodes ?? [])
+            for (var i = 0; i < thread.Plan?.Nodes.Count; i++)
             {
                 var partial = Pools.Training.Rent();
-                partial.Node = node.Shards;
+                partial.Node = thread.Plan.Nodes[i].Shards;
                 thread.Partials.Add(partial);
             }
         }
@@ -247,7 +247,8 @@ public sealed unsafe class ShardComputation : IDisposable
             var scores = thread.Network.Forward(thread.Input, ForwardPass.Evaluation);
             var losses = thread.Network.Loss(scores, thread.Labels, isTraining: false);
             partial.SampleCount = count;
-            partial.LossSum = FoldLosses(losses.Data, [0, count], 0, 1);
+            ReadOnlySpan<int> bounds = [0, count];
+            partial.LossSum = FoldLosses(losses.Data, bounds, 0, 1);
             partial.CorrectCount = CountCorrect(scores, thread.Labels, 0, count);
         }
     }

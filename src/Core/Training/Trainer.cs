@@ -109,9 +109,10 @@ public static unsafe class Trainer
             _events.Enqueue(SessionEvent.WorkerJoined(LocalWorker));
             while (!_session.HasEnded)
             {
-                foreach (var effect in _session.Apply(Next(cancellation)))
+                var effects = _session.Apply(Next(cancellation));
+                for (var i = 0; i < effects.Count; i++)
                 {
-                    CarryOut(effect, cancellation);
+                    CarryOut(effects[i], cancellation);
                 }
             }
         }

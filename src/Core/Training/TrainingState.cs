@@ -27,6 +27,7 @@ public sealed unsafe class TrainingState : IDisposable
     private double? _lastEpochLoss;
 
     private readonly List<(RoundKind Kind, int Worker, Partial Partial)> _held = [];
+    private readonly byte[] _blockHashes;
     private int _addedPartials;
 
     /// <summary>The state at step 0, or at a snapshot.</summary>
@@ -39,6 +40,7 @@ public sealed unsafe class TrainingState : IDisposable
         _kernels = kernels;
         Parameters = spec.Model.InitialParameters(spec.Seed);
         _optimizer = Optimizer.Create(spec.Optimizer, kernels, Parameters.Layout);
+        _blockHashes = new byte[HashChain.BlockCount(Parameters.Layout.Length) * HashChain.SizeBytes];
         Pools = new PartialPools(Parameters.Layout.Length);
         _gradientTree = new PartialTree(kernels, Pools.Training);
         _evaluationTree = new PartialTree(kernels, Pools.Evaluation);
@@ -145,7 +147,8 @@ public sealed unsafe class TrainingState : IDisposable
             _optimizer.Step(Parameters.Pointer, root.Gradient.Pointer, root.SampleCount, _spec.Optimizer.LearningRateAt(step, _spec.TotalSteps));
             MoveBuffers(root);
             StepsDone = step + 1;
-            Chain = HashChain.Next(Chain, StepsDone, Parameters.Values);
+            HashBlocks();
+            Chain = HashChain.Next(Chain, StepsDone, _blockHashes);
             return !_spec.EvaluationIsDue(step + 1) || _kernels.AllFinite(Parameters.Pointer, Parameters.Layout.Length)
                 ? SessionEvent.StepCommitted()
                 : SessionEvent.StepRefused($"Step {step}: after its update a parameter is not finite; a smaller learning rate is the usual cure.");
@@ -211,11 +214,25 @@ public sealed unsafe class TrainingState : IDisposable
         snapshot.OptimizerScalars.CopyTo(_optimizer.Scalars);
     }
 
+    private void HashBlocks()
+    {
+        var values = Parameters.Values;
+        for (var block = 0; block * HashChain.BlockLength < values.Length; block++)
+        {
+            var first = block * HashChain.BlockLength;
+            HashChain.HashBlock(
+                values.Slice(first, Math.Min(HashChain.BlockLength, values.Length - first)),
+                _blockHashes.AsSpan(block * HashChain.SizeBytes, HashChain.SizeBytes));
+        }
+    }
+
     /// <summary>Running statistics move once per step, by the statistics of the whole batch.</summary>
     private void MoveBuffers(Partial root)
     {
-        foreach (var (slot, momentum) in Parameters.Layout.Buffers)
+        var buffers = Parameters.Layout.Buffers;
+        for (var i = 0; i < buffers.Count; i++)
         {
+            var (slot, momentum) = buffers[i];
             _kernels.Update(
                 new BufferUpdate<float>(momentum, 1f / root.SampleCount),
                 Parameters.Pointer + slot.Offset,
