@@ -12,7 +12,7 @@ namespace DistTrain.Cli.Runs;
 /// </summary>
 internal static class WarmUp
 {
-    private const int Pixels = 28 * 28;
+    private const int Side = 28;
     private const int Classes = 10;
     private const int Samples = 8;
 
@@ -26,11 +26,12 @@ internal static class WarmUp
             return Task.CompletedTask;
         }
 
-        var images = new LabeledImages(new byte[Samples * Pixels], new byte[Samples], height: 1, width: Pixels, channels: 1, Classes);
+        // Not the run's own network, which may be large, or want other things than blank samples; but one with the same kinds of kernels.
+        var model = request.Model.Input.Count == 1 ? ModelCatalog.MultiLayer("blank", [1]) : ModelCatalog.Get("lenet-5");
+        var images = new LabeledImages(new byte[Samples * Side * Side], new byte[Samples], Side, Side, channels: 1, Classes);
         var dataset = new Dataset("blank", images, images);
         var optimizer = new OptimizerSpec(request.Optimizer.Name, OptimizerSpec.DefaultLearningRate(request.Optimizer.Name));
-        var spec = new RunSpec(
-            ModelCatalog.MultiLayer("blank", [1]), DatasetSpec.Of(dataset), optimizer, BatchSize: Samples, ShardCount: Samples, Seed: 0, Steps: 1);
+        var spec = new RunSpec(model, DatasetSpec.Of(dataset), optimizer, BatchSize: Samples, ShardCount: Samples, Seed: 0, Steps: 1);
         return Task.WhenAll(
             Task.Run(() => Trainer.Run(spec, dataset).Dispose()),
             Task.Run(() => RunDirectory.TextOf(spec with { Model = request.Model, Optimizer = request.Optimizer }, dataDirectory: null)));
