@@ -141,14 +141,20 @@ public sealed class RunDirectory
     /// <summary>Writes the specification, and where the data was asked for.</summary>
     public void WriteRun(RunSpec spec, string? dataDirectory)
     {
-        var run = JsonSerializer.SerializeToNode(spec, SpecJson.Options)!.AsObject();
+        var text = TextOf(spec, dataDirectory);
+        DurableFile.Write(RunPath, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
+    }
+
+    /// <summary>The text of <see cref="RunPath"/>.</summary>
+    internal static string TextOf(RunSpec spec, string? dataDirectory)
+    {
+        var run = JsonSerializer.SerializeToNode(spec, SpecJson.WritingOptions)!.AsObject();
         if (dataDirectory is not null)
         {
             run["data"] = dataDirectory;
         }
 
-        var text = run.ToJsonString(SpecJson.Options) + "\n";
-        DurableFile.Write(RunPath, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
+        return run.ToJsonString(SpecJson.WritingOptions) + "\n";
     }
 
     /// <summary>Writes the parameters under PyTorch's names and in its layouts.</summary>

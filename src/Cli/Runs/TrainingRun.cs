@@ -63,7 +63,9 @@ public sealed class TrainingRun : IDisposable
     {
         var surroundings = _call.Surroundings;
         var request = RunRequest.From(TakeUp(), surroundings);
+        var warmUp = WarmUp.Begin(request, surroundings.Cores);
         var loaded = await request.LoadAsync(surroundings, _call.Stop.Token).ConfigureAwait(false);
+        await warmUp.ConfigureAwait(false);
         var spec = request.ToSpec(loaded.Dataset);
         RequireSameRun(spec);
         var isNew = _run is null;

@@ -172,7 +172,7 @@ public sealed class RunLock : IDisposable
         }
     }
 
-    private sealed record IncarnationDocument(ulong Incarnation, string Host, int ProcessId, string StartedUtc, string? Address = null)
+    internal sealed record IncarnationDocument(ulong Incarnation, string Host, int ProcessId, string StartedUtc, string? Address = null)
     {
         public static IncarnationDocument Of(ulong incarnation, RunHolder holder) => new(
             incarnation, holder.Host, holder.ProcessId, holder.StartedUtc.UtcDateTime.ToString("O", CultureInfo.InvariantCulture), holder.Address);

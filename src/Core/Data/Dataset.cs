@@ -18,6 +18,12 @@ public sealed class Dataset
     /// <param name="test">Images to test on, at least one.</param>
     /// <exception cref="ArgumentException">The parts do not fit together, or one is empty.</exception>
     public Dataset(string name, LabeledImages train, LabeledImages test)
+        : this(name, train, test, digest: null)
+    {
+    }
+
+    /// <summary>The same, its digest being known already because the content has been compared with one it is known of; null if it is not.</summary>
+    internal Dataset(string name, LabeledImages train, LabeledImages test, string? digest)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(train);
@@ -27,7 +33,7 @@ public sealed class Dataset
         if (Shape(train) != Shape(test))
             throw new ArgumentException($"Dataset '{name}' trains on {Shape(train)} but tests on {Shape(test)}.");
         (Name, Train, Test) = (name, train, test);
-        _digest = new Lazy<string>(ComputeDigest);
+        _digest = digest is null ? new Lazy<string>(ComputeDigest) : new Lazy<string>(digest);
     }
 
     /// <summary>The name users say.</summary>

@@ -3,6 +3,9 @@ namespace DistTrain.Core.Data;
 /// <summary>The datasets the program knows by name. Others are named by where they lie: <see cref="DatasetPath"/>.</summary>
 public static class DatasetCatalog
 {
+    /// <summary>The <see cref="Dataset.Digest"/> of files with the content that <see cref="Mnist"/> pins.</summary>
+    internal const string MnistDigest = "80a9bb574aefcf4ae92b3accfe0e334812ea4df28794fc041ec8601a38c6ccf5";
+
     /// <summary>MNIST. The order of its files is training images, training labels, test images, test labels.</summary>
     public static DatasetEntry Mnist { get; } = new(
         "mnist",

@@ -23,8 +23,10 @@ public static class IdxReader
     /// <summary>Largest height or width of an image.</summary>
     public const int MaximumImageSide = 4096;
 
-    // What is set aside before any element has arrived; from there the buffer doubles.
+    // What is set aside before any element has arrived, or what so large a file may unpack to (RFC 1951: at most 258 bytes from two bits); from there
+    // the buffer doubles.
     private const int FirstBufferBytes = 1 << 20;
+    private const int MostUnpackedPerByte = 1032;
     private const int ReadBytes = 1 << 18;
 
     private const string Cure =
@@ -119,12 +121,13 @@ public static class IdxReader
     {
         if (magic is not (ImagesMagic or LabelsMagic))
             throw new ArgumentOutOfRangeException(nameof(magic), magic, "Only images and labels are known.");
+        var plausibleBytes = Math.Max(FirstBufferBytes, MostUnpackedPerByte * (source.Length - source.Position));
         using var content = PlainOrGzip.Open(source);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         try
         {
             var dimensions = ReadHeader(content, name, magic, hash);
-            var data = ReadElements(content, name, HeaderBytes(magic), (int)Elements(dimensions), hash);
+            var data = ReadElements(content, name, HeaderBytes(magic), (int)Elements(dimensions), plausibleBytes, hash);
             return new IdxFile(name, dimensions, data, Convert.ToHexStringLower(hash.GetHashAndReset()));
         }
         catch (InvalidDataException exception)
@@ -173,9 +176,9 @@ public static class IdxReader
         return dimensions;
     }
 
-    private static byte[] ReadElements(Stream content, string name, int headerBytes, int declared, IncrementalHash hash)
+    private static byte[] ReadElements(Stream content, string name, int headerBytes, int declared, long plausibleBytes, IncrementalHash hash)
     {
-        var buffer = GC.AllocateUninitializedArray<byte>(Math.Min(declared, FirstBufferBytes));
+        var buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(declared, plausibleBytes));
         var arrived = 0;
         while (arrived < declared)
         {

@@ -31,10 +31,19 @@ public static partial class SpecJson
         Converters = { new JsonStringEnumConverter(namingPolicy: null, allowIntegerValues: false) },
     };
 
-    private static readonly JsonSerializerOptions Compact = new(Options) { WriteIndented = false };
+    /// <summary>
+    /// The same for writing only, by generated code for the types that each run writes: reflection takes a tenth of a second to get going. Not for
+    /// reading, where generated code would overwrite the defaults of members that the text leaves out.
+    /// </summary>
+    public static JsonSerializerOptions WritingOptions { get; } = new(Options)
+    {
+        TypeInfoResolver = JsonTypeInfoResolver.Combine(SpecJsonContext.Default, new DefaultJsonTypeInfoResolver()).WithAddedModifier(SpecCatalog.Describe),
+    };
+
+    private static readonly JsonSerializerOptions Compact = new(WritingOptions) { WriteIndented = false };
 
     /// <summary>The JSON text of a specification.</summary>
-    public static string Write<TSpec>(TSpec spec, bool indented = true) => JsonSerializer.Serialize(spec, indented ? Options : Compact);
+    public static string Write<TSpec>(TSpec spec, bool indented = true) => JsonSerializer.Serialize(spec, indented ? WritingOptions : Compact);
 
     /// <summary>Reads a model specification.</summary>
     /// <param name="json">The text.</param>

@@ -39,7 +39,6 @@ public sealed unsafe class BatchNormalization<T>(Kernels<T> kernels, Shape shape
 
     // One row per shard of the plan, all in one buffer.
     private Matrix<T> _inverses, _meanSums, _varianceSums, _weightGradients, _biasGradients;
-    private FoldPlan? _plan;
     private FoldPlan? _shardPlan;
 
     /// <inheritdoc/>
@@ -55,9 +54,9 @@ public sealed unsafe class BatchNormalization<T>(Kernels<T> kernels, Shape shape
             return output;
         }
 
-        if (_plan != plan)
+        // The shorter batch at an epoch's end has other rows, but the same shards.
+        if (_shardPlan is null || _shardPlan.ShardCount != plan.ShardCount || _shardPlan.Range != plan.Range)
         {
-            _plan = plan;
             // Each shard's row of statistics is folded as if it were its only sample.
             _shardPlan = new FoldPlan(plan.ShardCount, plan.Range, plan.ShardCount);
             var (all, shards) = (_perShard.Rows(5 * _shardPlan.RowCount), _shardPlan.RowCount);

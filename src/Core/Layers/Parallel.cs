@@ -25,9 +25,9 @@ public sealed unsafe class Parallel<T>(Kernels<T> kernels, Shape input, Shape ou
     /// <inheritdoc/>
     public override void UseParameters(T* parameters)
     {
-        foreach (var (path, _) in paths)
+        for (var i = 0; i < paths.Count; i++)
         {
-            path.UseParameters(parameters);
+            paths[i].Path.UseParameters(parameters);
         }
     }
 
@@ -36,8 +36,9 @@ public sealed unsafe class Parallel<T>(Kernels<T> kernels, Shape input, Shape ou
     {
         var output = _output.Rows(input.Rows);
         var place = 0;
-        foreach (var (path, size) in paths)
+        for (var i = 0; i < paths.Count; i++)
         {
+            var (path, size) = paths[i];
             var result = path.Forward(input, pass);
             for (var row = 0; row < output.Rows; row++)
             {

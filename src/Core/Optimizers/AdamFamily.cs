@@ -26,14 +26,14 @@ internal abstract unsafe class AdamFamily(OptimizerSpec spec, Kernels<float> ker
 
     private double Beta2 => Spec.Beta2 ?? DefaultBeta2;
 
-    private protected override void Update(float* parameters, float* gradientSums, float scale, double learningRate)
+    private protected override void Prepare(float* parameters, float* gradientSums, float scale, double learningRate)
     {
         _powers[0] *= Beta1;
         _powers[1] *= Beta2;
-        Update(parameters, gradientSums, learningRate, new AdamMoments<float>(scale, (float)(1 - Beta1), (float)Beta2, (float)(1 - Beta2)));
+        Prepare(parameters, gradientSums, learningRate, new AdamMoments<float>(scale, (float)(1 - Beta1), (float)Beta2, (float)(1 - Beta2)));
     }
 
-    private protected abstract void Update(float* parameters, float* gradientSums, double learningRate, AdamMoments<float> moments);
+    private protected abstract void Prepare(float* parameters, float* gradientSums, double learningRate, AdamMoments<float> moments);
 }
 
 /// <summary>Adam (Kingma and Ba 2015): <see cref="AdamUpdate{T}"/>.</summary>
@@ -42,8 +42,12 @@ internal sealed unsafe class Adam(OptimizerSpec spec, Kernels<float> kernels, Pa
 {
     internal const double DefaultEpsilon = 1e-8;
 
-    private protected override void Update(float* parameters, float* gradientSums, double learningRate, AdamMoments<float> moments) =>
-        Run(new AdamUpdate<float>(moments, (float)(-learningRate / Correction1), RootOfCorrection2, Epsilon), parameters, gradientSums);
+    private AdamUpdate<float> _update;
+
+    public override void Update(float* parameters, float* gradientSums, int first, int count) => Run(_update, parameters, gradientSums, first, count);
+
+    private protected override void Prepare(float* parameters, float* gradientSums, double learningRate, AdamMoments<float> moments) =>
+        _update = new AdamUpdate<float>(moments, (float)(-learningRate / Correction1), RootOfCorrection2, Epsilon);
 }
 
 /// <summary>AdamW (Loshchilov and Hutter 2019), PyTorch's formula and defaults: <see cref="AdamWUpdate{T}"/>.</summary>
@@ -52,13 +56,14 @@ internal sealed unsafe class AdamW(OptimizerSpec spec, Kernels<float> kernels, P
 {
     private const double DefaultWeightDecay = 0.01;
 
-    private protected override void Update(float* parameters, float* gradientSums, double learningRate, AdamMoments<float> moments)
+    private AdamWUpdate<float> _update;
+
+    public override void Update(float* parameters, float* gradientSums, int first, int count) => Run(_update, parameters, gradientSums, first, count);
+
+    private protected override void Prepare(float* parameters, float* gradientSums, double learningRate, AdamMoments<float> moments)
     {
         var kept = (float)(1 - (learningRate * (Spec.WeightDecay ?? DefaultWeightDecay)));
-        Run(
-            new AdamWUpdate<float>(new AdamUpdate<float>(moments, (float)(-learningRate / Correction1), RootOfCorrection2, Epsilon), kept),
-            parameters,
-            gradientSums);
+        _update = new AdamWUpdate<float>(new AdamUpdate<float>(moments, (float)(-learningRate / Correction1), RootOfCorrection2, Epsilon), kept);
     }
 }
 
@@ -73,23 +78,40 @@ internal sealed unsafe class Lamb(OptimizerSpec spec, Kernels<float> kernels, Pa
     private const double DefaultEpsilon = 1e-6;
     private const double DefaultWeightDecay = 0.01;
 
-    private protected override void Update(float* parameters, float* gradientSums, double learningRate, AdamMoments<float> moments)
+    private readonly float[] _rates = new float[layout.ParameterSlots.Count];
+
+    /// <summary>The step along the direction, which <see cref="Prepare"/> left in the gradient's place.</summary>
+    public override void Update(float* parameters, float* gradientSums, int first, int count)
     {
-        Run(moments, parameters, gradientSums);
+        for (var i = 0; i < _rates.Length; i++)
+        {
+            var tensor = Layout.ParameterSlots[i];
+            var start = Math.Max(first, tensor.Offset);
+            var length = Math.Min(first + count, tensor.Offset + tensor.Length) - start;
+            if (length > 0)
+            {
+                Kernels.Update(new SgdUpdate<float>(_rates[i], 1f), parameters + start, gradientSums + start, null, null, length);
+            }
+        }
+    }
+
+    private protected override void Prepare(float* parameters, float* gradientSums, double learningRate, AdamMoments<float> moments)
+    {
+        Run(moments, parameters, gradientSums, 0, Layout.ParameterLength);
         // The gradient has done its work: u takes its place.
-        var direction = gradientSums;
         Run(
             new LambDirection<float>((float)Correction1, RootOfCorrection2, Epsilon, (float)(Spec.WeightDecay ?? DefaultWeightDecay)),
-            direction,
-            parameters);
-        foreach (var tensor in Layout.ParameterSlots)
+            gradientSums,
+            parameters,
+            0,
+            Layout.ParameterLength);
+        for (var i = 0; i < _rates.Length; i++)
         {
-            var p = parameters + tensor.Offset;
-            var u = direction + tensor.Offset;
-            var parameterNorm = Math.Sqrt(Kernels.SumOfSquares(p, tensor.Length));
-            var directionNorm = Math.Sqrt(Kernels.SumOfSquares(u, tensor.Length));
+            var tensor = Layout.ParameterSlots[i];
+            var parameterNorm = Math.Sqrt(Kernels.SumOfSquares(parameters + tensor.Offset, tensor.Length));
+            var directionNorm = Math.Sqrt(Kernels.SumOfSquares(gradientSums + tensor.Offset, tensor.Length));
             var ratio = parameterNorm > 0 && directionNorm > 0 ? parameterNorm / directionNorm : 1;
-            Kernels.Update(new SgdUpdate<float>((float)(-learningRate * ratio), 1f), p, u, null, null, tensor.Length);
+            _rates[i] = (float)(-learningRate * ratio);
         }
     }
 }

@@ -76,6 +76,20 @@ public abstract unsafe class Optimizer : IDisposable
     /// <param name="learningRate">η of this step: <see cref="OptimizerSpec.LearningRateAt"/>.</param>
     public void Step(float* parameters, float* gradientSums, int sampleCount, double learningRate)
     {
+        Begin(parameters, gradientSums, sampleCount, learningRate);
+        Update(parameters, gradientSums, 0, _length);
+    }
+
+    /// <summary>
+    /// The first part of <see cref="Step"/>, once per step: all that concerns more than one element. <see cref="Update"/> of every element follows, slice by
+    /// slice, in any order and on any threads.
+    /// </summary>
+    /// <param name="parameters">As for <see cref="Step"/>.</param>
+    /// <param name="gradientSums">As for <see cref="Step"/>.</param>
+    /// <param name="sampleCount">As for <see cref="Step"/>.</param>
+    /// <param name="learningRate">As for <see cref="Step"/>.</param>
+    public void Begin(float* parameters, float* gradientSums, int sampleCount, double learningRate)
+    {
         ArgumentOutOfRangeException.ThrowIfLessThan(sampleCount, 1);
         var scale = 1f / sampleCount;
         if (_preparation is not null)
@@ -84,8 +98,15 @@ public abstract unsafe class Optimizer : IDisposable
             scale = 1f;
         }
 
-        Update(parameters, gradientSums, scale, learningRate);
+        Prepare(parameters, gradientSums, scale, learningRate);
     }
+
+    /// <summary>Updates some elements, in place, after <see cref="Begin"/>.</summary>
+    /// <param name="parameters">As for <see cref="Begin"/>: all of them.</param>
+    /// <param name="gradientSums">As for <see cref="Begin"/>: all of them.</param>
+    /// <param name="first">The first element.</param>
+    /// <param name="count">How many; may be 0.</param>
+    public abstract void Update(float* parameters, float* gradientSums, int first, int count);
 
     /// <summary>The elements of slot <paramref name="index"/>.</summary>
     public Span<float> Slot(int index) => _slots[index].Span;
@@ -107,15 +128,15 @@ public abstract unsafe class Optimizer : IDisposable
 
     private protected ParameterLayout Layout { get; }
 
-    private protected abstract void Update(float* parameters, float* gradientSums, float scale, double learningRate);
+    private protected abstract void Prepare(float* parameters, float* gradientSums, float scale, double learningRate);
 
-    private protected void Run<TOperator>(TOperator update, float* parameters, float* gradientSums)
+    private protected void Run<TOperator>(TOperator update, float* parameters, float* gradientSums, int first, int count)
         where TOperator : struct, IUpdateOperator<float> =>
         Kernels.Update(
             update,
-            parameters,
-            gradientSums,
-            _slots.Length > 0 ? _slots[0].Pointer : null,
-            _slots.Length > 1 ? _slots[1].Pointer : null,
-            _length);
+            parameters + first,
+            gradientSums + first,
+            _slots.Length > 0 ? _slots[0].Pointer + first : null,
+            _slots.Length > 1 ? _slots[1].Pointer + first : null,
+            count);
 }

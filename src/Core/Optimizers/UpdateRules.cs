@@ -6,8 +6,12 @@ namespace DistTrain.Core.Optimizers;
 /// <summary>Stochastic gradient descent: <see cref="SgdUpdate{T}"/>.</summary>
 internal sealed unsafe class Sgd(OptimizerSpec spec, Kernels<float> kernels, ParameterLayout layout) : Optimizer(spec, kernels, layout)
 {
-    private protected override void Update(float* parameters, float* gradientSums, float scale, double learningRate) =>
-        Run(new SgdUpdate<float>((float)-learningRate, scale), parameters, gradientSums);
+    private SgdUpdate<float> _update;
+
+    public override void Update(float* parameters, float* gradientSums, int first, int count) => Run(_update, parameters, gradientSums, first, count);
+
+    private protected override void Prepare(float* parameters, float* gradientSums, float scale, double learningRate) =>
+        _update = new SgdUpdate<float>((float)-learningRate, scale);
 }
 
 /// <summary>PyTorch's SGD with momentum: <see cref="MomentumUpdate{T}"/>. (The book's puts η inside v: v ← μ·v − η·g, p ← p + v.)</summary>
@@ -16,16 +20,24 @@ internal sealed unsafe class Momentum(OptimizerSpec spec, Kernels<float> kernels
 {
     internal const double DefaultMomentum = 0.9;
 
-    private protected override void Update(float* parameters, float* gradientSums, float scale, double learningRate) =>
-        Run(new MomentumUpdate<float>((float)-learningRate, scale, (float)(Spec.Momentum ?? DefaultMomentum)), parameters, gradientSums);
+    private MomentumUpdate<float> _update;
+
+    public override void Update(float* parameters, float* gradientSums, int first, int count) => Run(_update, parameters, gradientSums, first, count);
+
+    private protected override void Prepare(float* parameters, float* gradientSums, float scale, double learningRate) =>
+        _update = new MomentumUpdate<float>((float)-learningRate, scale, (float)(Spec.Momentum ?? DefaultMomentum));
 }
 
 /// <summary>PyTorch's SGD with <c>nesterov=True</c>: <see cref="NesterovUpdate{T}"/>.</summary>
 internal sealed unsafe class Nesterov(OptimizerSpec spec, Kernels<float> kernels, ParameterLayout layout)
     : Optimizer(spec, kernels, layout, "momentum_buffer")
 {
-    private protected override void Update(float* parameters, float* gradientSums, float scale, double learningRate) =>
-        Run(new NesterovUpdate<float>((float)-learningRate, scale, (float)(Spec.Momentum ?? Momentum.DefaultMomentum)), parameters, gradientSums);
+    private NesterovUpdate<float> _update;
+
+    public override void Update(float* parameters, float* gradientSums, int first, int count) => Run(_update, parameters, gradientSums, first, count);
+
+    private protected override void Prepare(float* parameters, float* gradientSums, float scale, double learningRate) =>
+        _update = new NesterovUpdate<float>((float)-learningRate, scale, (float)(Spec.Momentum ?? Momentum.DefaultMomentum));
 }
 
 /// <summary>AdaGrad (Duchi et al. 2011): <see cref="AdaGradUpdate{T}"/>. (The book's ε is 1e-7.)</summary>
@@ -33,8 +45,12 @@ internal sealed unsafe class AdaGrad(OptimizerSpec spec, Kernels<float> kernels,
 {
     private const double DefaultEpsilon = 1e-10;
 
-    private protected override void Update(float* parameters, float* gradientSums, float scale, double learningRate) =>
-        Run(new AdaGradUpdate<float>((float)-learningRate, scale, (float)(Spec.Epsilon ?? DefaultEpsilon)), parameters, gradientSums);
+    private AdaGradUpdate<float> _update;
+
+    public override void Update(float* parameters, float* gradientSums, int first, int count) => Run(_update, parameters, gradientSums, first, count);
+
+    private protected override void Prepare(float* parameters, float* gradientSums, float scale, double learningRate) =>
+        _update = new AdaGradUpdate<float>((float)-learningRate, scale, (float)(Spec.Epsilon ?? DefaultEpsilon));
 }
 
 /// <summary>RMSProp (Tieleman and Hinton 2012): <see cref="RmsPropUpdate{T}"/>.</summary>
@@ -43,13 +59,14 @@ internal sealed unsafe class RmsProp(OptimizerSpec spec, Kernels<float> kernels,
     private const double DefaultAlpha = 0.99;
     private const double DefaultEpsilon = 1e-8;
 
-    private protected override void Update(float* parameters, float* gradientSums, float scale, double learningRate)
+    private RmsPropUpdate<float> _update;
+
+    public override void Update(float* parameters, float* gradientSums, int first, int count) => Run(_update, parameters, gradientSums, first, count);
+
+    private protected override void Prepare(float* parameters, float* gradientSums, float scale, double learningRate)
     {
         var alpha = Spec.Alpha ?? DefaultAlpha;
         // PyTorch computes 1 − α in double and rounds once.
-        Run(
-            new RmsPropUpdate<float>((float)-learningRate, scale, (float)alpha, (float)(1 - alpha), (float)(Spec.Epsilon ?? DefaultEpsilon)),
-            parameters,
-            gradientSums);
+        _update = new RmsPropUpdate<float>((float)-learningRate, scale, (float)alpha, (float)(1 - alpha), (float)(Spec.Epsilon ?? DefaultEpsilon));
     }
 }

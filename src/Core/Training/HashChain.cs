@@ -14,33 +14,43 @@ public static class HashChain
     /// <summary>Bytes of one hash.</summary>
     public const int SizeBytes = 16;
 
-    private const int BlockBytes = 256 * 1024;
+    /// <summary>The parameters of a block; the last one may have fewer.</summary>
+    public const int BlockLength = 256 * 1024 / sizeof(float);
 
-    /// <summary>The digest of one version's parameters.</summary>
-    public static UInt128 Digest(ReadOnlySpan<float> parameters)
-    {
-        var bytes = MemoryMarshal.AsBytes(parameters);
-        var all = new XxHash128();
-        Span<byte> block = stackalloc byte[SizeBytes];
-        for (var start = 0; start < bytes.Length; start += BlockBytes)
-        {
-            XxHash128.Hash(bytes.Slice(start, Math.Min(BlockBytes, bytes.Length - start)), block);
-            all.Append(block);
-        }
+    /// <summary>How many blocks so many parameters are.</summary>
+    public static int BlockCount(int length) => (int)(((long)length + BlockLength - 1) / BlockLength);
 
-        return all.GetCurrentHashAsUInt128();
-    }
+    /// <summary>Hashes one block.</summary>
+    /// <param name="parameters">The block's parameters.</param>
+    /// <param name="hash">Receives <see cref="SizeBytes"/>.</param>
+    public static void HashBlock(ReadOnlySpan<float> parameters, Span<byte> hash) => XxHash128.Hash(MemoryMarshal.AsBytes(parameters), hash);
 
-    /// <summary>The next link.</summary>
+    /// <summary>The next link, from the parameters.</summary>
     /// <param name="previous">h of the version before; 0 for version 0.</param>
     /// <param name="version">The steps behind the parameters.</param>
     /// <param name="parameters">The parameters of that version.</param>
     public static UInt128 Next(UInt128 previous, long version, ReadOnlySpan<float> parameters)
     {
+        var blocks = new byte[BlockCount(parameters.Length) * SizeBytes];
+        for (var block = 0; block < BlockCount(parameters.Length); block++)
+        {
+            var rest = parameters[(block * BlockLength)..];
+            HashBlock(rest[..Math.Min(BlockLength, rest.Length)], blocks.AsSpan(block * SizeBytes, SizeBytes));
+        }
+
+        return Next(previous, version, blocks);
+    }
+
+    /// <summary>The next link, from the hashes of the parameters' blocks.</summary>
+    /// <param name="previous">h of the version before; 0 for version 0.</param>
+    /// <param name="version">The steps behind the parameters.</param>
+    /// <param name="blocks">What <see cref="HashBlock"/> gave for each block of that version's parameters, in order.</param>
+    public static UInt128 Next(UInt128 previous, long version, ReadOnlySpan<byte> blocks)
+    {
         Span<byte> link = stackalloc byte[SizeBytes + sizeof(long) + SizeBytes];
         BinaryPrimitives.WriteUInt128BigEndian(link, previous);
         BinaryPrimitives.WriteInt64LittleEndian(link[SizeBytes..], version);
-        BinaryPrimitives.WriteUInt128BigEndian(link[(SizeBytes + sizeof(long))..], Digest(parameters));
+        XxHash128.Hash(blocks, link[(SizeBytes + sizeof(long))..]);
         return XxHash128.HashToUInt128(link);
     }
 }

@@ -8,8 +8,10 @@ namespace DistTrain.Core.Training;
 /// </summary>
 /// <param name="kernels">For the sums.</param>
 /// <param name="pool">Where right children go once they are added to the left ones.</param>
-public sealed unsafe class PartialTree(Kernels<float> kernels, PartialPool pool)
+/// <param name="team">Threads to share the sums of two nodes; null for the caller's alone. No bit depends on it.</param>
+public sealed unsafe class PartialTree(Kernels<float> kernels, PartialPool pool, ThreadTeam? team = null)
 {
+    private readonly LongBuffers _gradients = new(kernels, team);
     private readonly Dictionary<ShardRange, Partial> _nodes = [];
     private int _shardCount;
 
@@ -75,7 +77,7 @@ public sealed unsafe class PartialTree(Kernels<float> kernels, PartialPool pool)
 
     private Partial Combine(Partial left, Partial right, ShardRange parent)
     {
-        kernels.AddInPlace(left.Gradient.Pointer, right.Gradient.Pointer, pool.GradientLength);
+        _gradients.AddInPlace(left.Gradient.Pointer, right.Gradient.Pointer, pool.GradientLength);
         left.Node = parent;
         left.SampleCount += right.SampleCount;
         left.LossSum += right.LossSum;

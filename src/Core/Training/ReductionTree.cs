@@ -93,14 +93,20 @@ public static class ReductionTree
     /// <summary>The largest nodes that together cover <paramref name="range"/>, ascending.</summary>
     public static IReadOnlyList<ShardRange> Cover(int shardCount, ShardRange range)
     {
+        var nodes = new List<ShardRange>();
+        AddCover(shardCount, range, nodes);
+        return nodes;
+    }
+
+    /// <summary>Adds the largest nodes that together cover <paramref name="range"/>, ascending, to a list.</summary>
+    public static void AddCover(int shardCount, ShardRange range, List<ShardRange> nodes)
+    {
         if (range.Start < 0 || range.End > shardCount || range.Count < 1)
         {
             throw new ArgumentOutOfRangeException(nameof(range), $"{range} is no range of shards in [0, {shardCount}).");
         }
 
-        var nodes = new List<ShardRange>();
         AddCover(new ShardRange(0, shardCount), range, nodes);
-        return nodes;
     }
 
     /// <summary>How many nodes <see cref="Cover"/> gives, without the list; 0 for an empty range inside the tree.</summary>

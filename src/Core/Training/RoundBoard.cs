@@ -1,106 +1,54 @@
 namespace DistTrain.Core.Training;
 
-/// <summary>A worker of the session.</summary>
-internal sealed class Member(int id, string name)
-{
-    public int Id { get; } = id;
-
-    /// <summary>The same when the worker comes again under another id.</summary>
-    public string Name { get; } = name;
-
-    /// <summary>Of the parameters that it was sent last; −1 for none to rely on.</summary>
-    public long Version { get; set; } = -1;
-
-    public WorkerSpeed Speed { get; set; }
-
-    /// <summary>What its lease is of; null while it idles.</summary>
-    public Piece? Piece { get; set; }
-
-    public Lease Lease { get; set; }
-
-    /// <summary>Its lease's deadline has passed.</summary>
-    public bool IsLate { get; set; }
-
-    /// <summary>The nodes of its lease that it has still to deliver.</summary>
-    public List<BoardNode> Owed { get; } = [];
-}
-
-/// <summary>A contiguous range of the round's shards: what is leased out as one.</summary>
-internal sealed class Piece(ShardRange range, int owner, List<BoardNode> nodes)
-{
-    public ShardRange Range { get; } = range;
-
-    /// <summary>The worker that the range was cut for.</summary>
-    public int Owner { get; } = owner;
-
-    public List<BoardNode> Nodes { get; } = nodes;
-
-    /// <summary>The names of those who crashed with a lease of it.</summary>
-    public List<string> Deaths { get; } = [];
-
-    /// <summary>
-    /// The first lease granted after the last of these deaths. Who had the piece before then may have died of the same cause as that one, such as
-    /// a network that failed for all: their deaths together prove no more than one.
-    /// </summary>
-    public long ProvingFrom { get; set; }
-}
-
-/// <summary>A node of the reduction tree that the round asks for.</summary>
-internal sealed class BoardNode(ShardRange range, bool isAudited)
-{
-    public ShardRange Range { get; } = range;
-
-    /// <summary>Two workers must agree on it.</summary>
-    public bool IsAudited { get; } = isAudited;
-
-    /// <summary>It is counted.</summary>
-    public bool IsSettled { get; set; }
-
-    /// <summary>What is known of it.</summary>
-    public List<Opinion> Opinions { get; } = [];
-
-    /// <summary>The lease by which the only worker left computes a second time what was not finite; 0 for none.</summary>
-    public long RepeatLease { get; set; }
-
-    /// <summary>How many work on it who are not late.</summary>
-    public int Workers { get; set; }
-
-    /// <summary>Whether more must work on it than do.</summary>
-    public bool IsShort => !IsSettled && Workers < (IsAudited && Opinions.Count == 0 ? 2 : 1);
-
-    public bool HasOpinionOf(string name) => Opinions.Exists(opinion => opinion.Name == name);
-}
-
 /// <summary>
 /// The work of one round: which nodes are asked for, who works on what, and what is known of each. Pieces are cut once, when the round begins, so
-/// every partial of the round is one of a fixed set of nodes and counting each once counts every sample once.
+/// every partial of the round is one of a fixed set of nodes and counting each once counts every sample once. A round needs no memory but what
+/// earlier ones left.
 /// </summary>
 internal sealed class RoundBoard
 {
     private readonly List<Piece> _pieces = [];
+    private readonly Stack<Piece> _freePieces = [];
+    private readonly Stack<BoardNode> _freeNodes = [];
+    private readonly List<ShardRange> _cover = [];
     private int _shortNodes;
 
     /// <summary>Nodes not yet counted.</summary>
     public int OpenNodes { get; private set; }
 
-    /// <summary>Begins a round.</summary>
+    /// <summary>Begins a round; no member has work of an earlier one.</summary>
     /// <param name="round">Which.</param>
     /// <param name="ranges">Of the members, in order; empty ones are nobody's. At least one is not empty, and together they are all shards.</param>
     /// <param name="owners">The members.</param>
-    /// <param name="isAudited">Whether two workers must agree on a node.</param>
-    public void Begin(Round round, ReadOnlySpan<ShardRange> ranges, IReadOnlyList<Member> owners, Func<ShardRange, bool> isAudited)
+    /// <param name="seed">The run's, for the choice of what is audited.</param>
+    /// <param name="auditShare">The share of the nodes on which two workers must agree.</param>
+    public void Begin(Round round, ReadOnlySpan<ShardRange> ranges, List<Member> owners, ulong seed, double auditShare)
     {
-        _pieces.Clear();
+        FreeAll();
+        OpenNodes = 0;
         for (var i = 0; i < ranges.Length; i++)
         {
-            if (ranges[i].Count > 0)
+            if (ranges[i].Count == 0)
             {
-                var nodes = ReductionTree.Cover(round.ShardCount, ranges[i]).Select(node => new BoardNode(node, isAudited(node))).ToList();
-                _pieces.Add(new Piece(ranges[i], owners[i].Id, nodes));
+                continue;
             }
+
+            var piece = _freePieces.TryPop(out var free) ? free : new Piece();
+            piece.Begin(ranges[i], owners[i].Id);
+            _cover.Clear();
+            ReductionTree.AddCover(round.ShardCount, ranges[i], _cover);
+            foreach (var range in _cover)
+            {
+                var node = _freeNodes.TryPop(out var freeNode) ? freeNode : new BoardNode();
+                node.Begin(range, auditShare > 0 && AuditRules.IsChosen(seed, round, range, auditShare));
+                piece.Nodes.Add(node);
+            }
+
+            _pieces.Add(piece);
+            OpenNodes += piece.Nodes.Count;
         }
 
-        OpenNodes = _shortNodes = _pieces.Sum(piece => piece.Nodes.Count);
+        _shortNodes = OpenNodes;
     }
 
     /// <summary>The node of exactly this range; null if the round does not ask for it.</summary>
@@ -108,10 +56,20 @@ internal sealed class RoundBoard
     {
         foreach (var piece in _pieces)
         {
-            if (piece.Range.Contains(range))
+            if (!piece.Range.Contains(range))
             {
-                return piece.Nodes.Find(node => node.Range == range);
+                continue;
             }
+
+            foreach (var node in piece.Nodes)
+            {
+                if (node.Range == range)
+                {
+                    return node;
+                }
+            }
+
+            return null;
         }
 
         return null;
@@ -131,12 +89,12 @@ internal sealed class RoundBoard
         Piece? late = null;
         foreach (var piece in _pieces)
         {
-            if ((onlyItsOwn && piece.Owner != member.Id) || !piece.Nodes.Exists(node => Suits(node, member, members)))
+            if ((onlyItsOwn && piece.Owner != member.Id) || !piece.HasWorkFor(member, members))
             {
                 continue;
             }
 
-            if (!members.Exists(other => other.Piece == piece))
+            if (!IsWorkedOn(piece, members))
             {
                 return piece;
             }
@@ -147,17 +105,21 @@ internal sealed class RoundBoard
         return late;
     }
 
-    /// <summary>Puts a member to work on what is short in a piece.</summary>
+    /// <summary>Puts a member to work on what is short in a piece, in which there is something for it.</summary>
     /// <returns>The range to lease: nodes in between that are known already are computed again and answered as duplicates.</returns>
     public ShardRange Give(Piece piece, Member member, List<Member> members, long leaseId)
     {
-        var suitable = piece.Nodes.FindAll(node => Suits(node, member, members));
-        var range = new ShardRange(suitable[0].Range.Start, suitable[^1].Range.End);
-        foreach (var node in suitable)
+        var (start, end) = (int.MaxValue, 0);
+        foreach (var node in piece.Nodes)
         {
-            node.RepeatLease = node.HasOpinionOf(member.Name) ? leaseId : node.RepeatLease;
+            if (node.Suits(member, members))
+            {
+                (start, end) = (Math.Min(start, node.Range.Start), node.Range.End);
+                node.RepeatLease = node.HasOpinionOf(member.Name) ? leaseId : node.RepeatLease;
+            }
         }
 
+        var range = new ShardRange(start, end);
         member.Piece = piece;
         member.IsLate = false;
         foreach (var node in piece.Nodes)
@@ -177,7 +139,11 @@ internal sealed class RoundBoard
     {
         if (!member.IsLate)
         {
-            member.Owed.ForEach(node => Change(node, workers: -1));
+            foreach (var node in member.Owed)
+            {
+                Change(node, workers: -1);
+            }
+
             member.IsLate = true;
         }
     }
@@ -221,13 +187,33 @@ internal sealed class RoundBoard
         Count(node, wasShort);
     }
 
-    /// <summary>
-    /// Whether a member's work on a node would help: nobody speaks twice about the same, unless all there are have spoken and what they say
-    /// is not finite.
-    /// </summary>
-    private static bool Suits(BoardNode node, Member member, List<Member> members) =>
-        node.IsShort
-        && (!node.HasOpinionOf(member.Name) || (!node.IsAudited && members.TrueForAll(other => node.HasOpinionOf(other.Name))));
+    private static bool IsWorkedOn(Piece piece, List<Member> members)
+    {
+        foreach (var member in members)
+        {
+            if (member.Piece == piece)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private void FreeAll()
+    {
+        foreach (var piece in _pieces)
+        {
+            foreach (var node in piece.Nodes)
+            {
+                _freeNodes.Push(node);
+            }
+
+            _freePieces.Push(piece);
+        }
+
+        _pieces.Clear();
+    }
 
     private void Change(BoardNode node, int workers)
     {

@@ -22,7 +22,7 @@ public sealed unsafe class ShardComputation : IDisposable
     private readonly ulong _seed;
     private readonly int _sampleSize;
     private readonly int _scoreCount;
-    private readonly ThreadTeam _team;
+    private readonly LongBuffers _gradients;
     private readonly ComputeThreadState[] _threads;
     private readonly PartialTree _gradientTree;
     private readonly PartialTree _evaluationTree;
@@ -57,9 +57,10 @@ public sealed unsafe class ShardComputation : IDisposable
         var shapes = model.Shapes();
         (_sampleSize, _scoreCount) = (shapes[0].Size, shapes[^1].Size);
         Pools = pools;
-        _team = new ThreadTeam(threads);
+        Team = new ThreadTeam(threads);
+        _gradients = new LongBuffers(kernels, Team);
         _threads = [.. Enumerable.Range(0, threads).Select(_ => new ComputeThreadState(model, kernels, augmentation, seed))];
-        _gradientTree = new PartialTree(kernels, pools.Training);
+        _gradientTree = new PartialTree(kernels, pools.Training, Team);
         _evaluationTree = new PartialTree(kernels, pools.Evaluation);
         _computeGradients = ComputeGradientsOn;
         _evaluate = EvaluateOn;
@@ -67,6 +68,9 @@ public sealed unsafe class ShardComputation : IDisposable
 
     /// <summary>Where partials come from and go back to.</summary>
     public PartialPools Pools { get; }
+
+    /// <summary>The threads. Between two computations they may do something else.</summary>
+    public ThreadTeam Team { get; }
 
     /// <summary>Plans kept; for tests.</summary>
     internal int PlanCount => _plans.Count;
@@ -99,15 +103,15 @@ public sealed unsafe class ShardComputation : IDisposable
         Divide(range, shardCount, batch.Count);
         foreach (var thread in _threads)
         {
-            foreach (var node in thread.Plan?.Nodes ?? [])
+            for (var i = 0; i < thread.Plan?.Nodes.Count; i++)
             {
                 var partial = Pools.Training.Rent();
-                partial.Node = node.Shards;
+                partial.Node = thread.Plan.Nodes[i].Shards;
                 thread.Partials.Add(partial);
             }
         }
 
-        _team.Run(_computeGradients);
+        Team.Run(_computeGradients);
         foreach (var thread in _threads)
         {
             foreach (var partial in thread.Partials)
@@ -120,6 +124,10 @@ public sealed unsafe class ShardComputation : IDisposable
 
         _gradientTree.TakeAll(results);
     }
+
+    /// <summary>Whether everything in a partial is finite; not while something is computed.</summary>
+    public bool IsFinite(Partial partial) =>
+        double.IsFinite(partial.LossSum) && _gradients.AllFinite(partial.Gradient.Pointer, partial.Gradient.Length);
 
     /// <summary>Loss and accuracy partials of shards <paramref name="range"/> of an evaluation over all of <paramref name="images"/>, in their order.</summary>
     /// <param name="images">The test set.</param>
@@ -143,7 +151,7 @@ public sealed unsafe class ShardComputation : IDisposable
             }
         }
 
-        _team.Run(_evaluate);
+        Team.Run(_evaluate);
         foreach (var thread in _threads)
         {
             foreach (var partial in thread.Partials)
@@ -160,7 +168,7 @@ public sealed unsafe class ShardComputation : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _team.Dispose();
+        Team.Dispose();
         foreach (var thread in _threads)
         {
             thread.Dispose();
@@ -247,7 +255,8 @@ public sealed unsafe class ShardComputation : IDisposable
             var scores = thread.Network.Forward(thread.Input, ForwardPass.Evaluation);
             var losses = thread.Network.Loss(scores, thread.Labels, isTraining: false);
             partial.SampleCount = count;
-            partial.LossSum = FoldLosses(losses.Data, [0, count], 0, 1);
+            ReadOnlySpan<int> bounds = [0, count];
+            partial.LossSum = FoldLosses(losses.Data, bounds, 0, 1);
             partial.CorrectCount = CountCorrect(scores, thread.Labels, 0, count);
         }
     }

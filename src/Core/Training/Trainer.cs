@@ -109,9 +109,10 @@ public static unsafe class Trainer
             _events.Enqueue(SessionEvent.WorkerJoined(LocalWorker));
             while (!_session.HasEnded)
             {
-                foreach (var effect in _session.Apply(Next(cancellation)))
+                var effects = _session.Apply(Next(cancellation));
+                for (var i = 0; i < effects.Count; i++)
                 {
-                    CarryOut(effect, cancellation);
+                    CarryOut(effects[i], cancellation);
                 }
             }
         }
@@ -137,7 +138,7 @@ public static unsafe class Trainer
                     Answer(effect);
                     break;
                 case EffectKind.CommitStep:
-                    var outcome = state.CommitStep(effect.Round.Version);
+                    var outcome = state.CommitStep(effect.Round.Version, computation.Team);
                     _events.Enqueue(outcome);
                     if (outcome.Kind == EventKind.StepCommitted)
                     {
@@ -203,7 +204,7 @@ public static unsafe class Trainer
             foreach (var partial in _partials)
             {
                 _unanswered.Add(partial.Node, partial);
-                _events.Enqueue(SessionEvent.PartialArrived(LocalWorker, lease.Round, partial.Node, lease.Id, state.IsFinite(partial)));
+                _events.Enqueue(SessionEvent.PartialArrived(LocalWorker, lease.Round, partial.Node, lease.Id, computation.IsFinite(partial)));
             }
 
             _partials.Clear();

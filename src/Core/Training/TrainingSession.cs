@@ -201,7 +201,7 @@ public sealed class TrainingSession
 
     private void Join(int worker, string name)
     {
-        if (_members.Exists(member => member.Id == worker))
+        if (MemberOf(worker) is not null)
         {
             throw new InvalidOperationException($"Worker {worker} is a member already.");
         }
@@ -212,7 +212,7 @@ public sealed class TrainingSession
 
     private void Lose(int worker, bool isCrash)
     {
-        if (_members.Find(member => member.Id == worker) is { } lost)
+        if (MemberOf(worker) is { } lost)
         {
             Remove(lost, isCrash);
         }
@@ -240,7 +240,7 @@ public sealed class TrainingSession
 
     private void MeasureSpeed(int worker, WorkerSpeed speed)
     {
-        if (_members.Find(member => member.Id == worker) is { } member)
+        if (MemberOf(worker) is { } member)
         {
             member.Speed = speed;
             _ranges.Reconsider();
@@ -259,7 +259,7 @@ public sealed class TrainingSession
         }
 
         // What it says once more of an earlier lease leaves the present one to be computed.
-        if (_members.Find(member => member.Id == worker) is { } deliverer && (verdict != PartialVerdict.Duplicate || deliverer.Lease.Id == leaseId))
+        if (MemberOf(worker) is { } deliverer && (verdict != PartialVerdict.Duplicate || deliverer.Lease.Id == leaseId))
         {
             _board.Deliver(deliverer, node);
         }
@@ -443,7 +443,7 @@ public sealed class TrainingSession
         _hasBegun = true;
         _round = round;
         Phase = SessionPhase.Computing;
-        _board.Begin(round, _ranges.For(round.ShardCount, _members), _members, node => _options.AuditShare > 0 && AuditRules.IsChosen(_spec.Seed, round, node, _options.AuditShare));
+        _board.Begin(round, _ranges.For(round.ShardCount, _members), _members, _spec.Seed, _options.AuditShare);
         Assign(onlyTheirOwn: true);
         Assign();
     }
@@ -559,7 +559,21 @@ public sealed class TrainingSession
         _effects.Add(new SessionEffect(how, Round: _round));
     }
 
-    private string NameOf(int worker) => _members.Find(member => member.Id == worker)?.Name ?? Unnamed(worker);
+    private string NameOf(int worker) => MemberOf(worker)?.Name ?? Unnamed(worker);
+
+    private Member? MemberOf(int worker)
+    {
+        // A loop, not a lambda: this runs several times a step, and a step allocates nothing.
+        foreach (var member in _members)
+        {
+            if (member.Id == worker)
+            {
+                return member;
+            }
+        }
+
+        return null;
+    }
 
     private static string Unnamed(int worker) => FormattableString.Invariant($"worker {worker}");
 

@@ -27,6 +27,10 @@ public sealed unsafe class TrainingState : IDisposable
     private double? _lastEpochLoss;
 
     private readonly List<(RoundKind Kind, int Worker, Partial Partial)> _held = [];
+    private readonly byte[] _blockHashes;
+    private readonly Action<int> _updateAndHashShare;
+    private float* _gradientSums;
+    private int _shares;
     private int _addedPartials;
 
     /// <summary>The state at step 0, or at a snapshot.</summary>
@@ -39,6 +43,8 @@ public sealed unsafe class TrainingState : IDisposable
         _kernels = kernels;
         Parameters = spec.Model.InitialParameters(spec.Seed);
         _optimizer = Optimizer.Create(spec.Optimizer, kernels, Parameters.Layout);
+        _blockHashes = new byte[HashChain.BlockCount(Parameters.Layout.Length) * HashChain.SizeBytes];
+        _updateAndHashShare = UpdateAndHashShare;
         Pools = new PartialPools(Parameters.Layout.Length);
         _gradientTree = new PartialTree(kernels, Pools.Training);
         _evaluationTree = new PartialTree(kernels, Pools.Evaluation);
@@ -123,8 +129,10 @@ public sealed unsafe class TrainingState : IDisposable
     /// A parameter that the update itself made infinite stays so, or becomes NaN: that is refused at the latest before the next evaluation,
     /// so no result ever holds one.
     /// </summary>
+    /// <param name="step">The step.</param>
+    /// <param name="team">Threads to share update and hash; null for the caller's alone. No bit depends on it.</param>
     /// <returns>What to tell the session.</returns>
-    public SessionEvent CommitStep(long step)
+    public SessionEvent CommitStep(long step, ThreadTeam? team = null)
     {
         var root = _gradientTree.TakeRoot() ?? throw new InvalidOperationException($"Step {step} is not complete.");
         _gradientTree.Reset(_spec.ShardCount);
@@ -142,10 +150,11 @@ public sealed unsafe class TrainingState : IDisposable
             }
 
             CountLoss(root, step);
-            _optimizer.Step(Parameters.Pointer, root.Gradient.Pointer, root.SampleCount, _spec.Optimizer.LearningRateAt(step, _spec.TotalSteps));
+            _optimizer.Begin(Parameters.Pointer, root.Gradient.Pointer, root.SampleCount, _spec.Optimizer.LearningRateAt(step, _spec.TotalSteps));
             MoveBuffers(root);
+            UpdateAndHash(root, team);
             StepsDone = step + 1;
-            Chain = HashChain.Next(Chain, StepsDone, Parameters.Values);
+            Chain = HashChain.Next(Chain, StepsDone, _blockHashes);
             return !_spec.EvaluationIsDue(step + 1) || _kernels.AllFinite(Parameters.Pointer, Parameters.Layout.Length)
                 ? SessionEvent.StepCommitted()
                 : SessionEvent.StepRefused($"Step {step}: after its update a parameter is not finite; a smaller learning rate is the usual cure.");
@@ -211,11 +220,43 @@ public sealed unsafe class TrainingState : IDisposable
         snapshot.OptimizerScalars.CopyTo(_optimizer.Scalars);
     }
 
+    private void UpdateAndHash(Partial root, ThreadTeam? team)
+    {
+        _gradientSums = root.Gradient.Pointer;
+        _shares = team?.Count ?? 1;
+        if (team is null)
+        {
+            UpdateAndHashShare(0);
+        }
+        else
+        {
+            team.Run(_updateAndHashShare);
+        }
+    }
+
+    /// <summary>Block by block of the hash chain: what is hashed has just been updated and is still in the cache.</summary>
+    private void UpdateAndHashShare(int index)
+    {
+        var layout = Parameters.Layout;
+        var blocks = HashChain.BlockCount(layout.Length);
+        var end = ShardPlan.Start(index + 1, _shares, blocks);
+        for (var block = ShardPlan.Start(index, _shares, blocks); block < end; block++)
+        {
+            var first = block * HashChain.BlockLength;
+            var count = Math.Min(HashChain.BlockLength, layout.Length - first);
+            _optimizer.Update(Parameters.Pointer, _gradientSums, first, Math.Clamp(layout.ParameterLength - first, 0, count));
+            HashChain.HashBlock(
+                new ReadOnlySpan<float>(Parameters.Pointer + first, count), _blockHashes.AsSpan(block * HashChain.SizeBytes, HashChain.SizeBytes));
+        }
+    }
+
     /// <summary>Running statistics move once per step, by the statistics of the whole batch.</summary>
     private void MoveBuffers(Partial root)
     {
-        foreach (var (slot, momentum) in Parameters.Layout.Buffers)
+        var buffers = Parameters.Layout.Buffers;
+        for (var i = 0; i < buffers.Count; i++)
         {
+            var (slot, momentum) = buffers[i];
             _kernels.Update(
                 new BufferUpdate<float>(momentum, 1f / root.SampleCount),
                 Parameters.Pointer + slot.Offset,

@@ -47,6 +47,7 @@ public sealed class DatasetDirectoryTests : IDisposable
         var data = Environment.GetEnvironmentVariable("DISTTRAIN_DATA");
         Assert.SkipWhen(string.IsNullOrEmpty(data), "needs MNIST: set DISTTRAIN_DATA to the directory above mnist/");
         var dataset = DatasetDirectory.LoadMnist(Path.Combine(data!, "mnist"));
+        Assert.Equal(new Dataset("computed", dataset.Train, dataset.Test).Digest, dataset.Digest);
         Assert.Equal((60_000, 10_000), (dataset.Train.Count, dataset.Test.Count));
         Assert.Equal((784, 10), (dataset.Train.ImageSize, dataset.Train.ClassCount));
         Assert.Equal([5, 0, 4, 1, 9, 2, 1, 3, 1, 4], dataset.Train.Labels[..10]);

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using DistTrain.Core.Data;
 using DistTrain.Core.Formats;
 using DistTrain.Core.Losses;
 using DistTrain.Core.Models;
@@ -59,6 +61,35 @@ public sealed class SpecJsonTests
             Assert.Equal(SpecJson.Write(model), SpecJson.Write(read));
             Assert.Equal((model.Name, model.Loss), (read.Name, read.Loss));
             Assert.Equal(model.Input, read.Input);
+        }
+    }
+
+    /// <summary>What is generated for writing and what reflection says may not drift apart: the text names runs, and is hashed.</summary>
+    [Fact]
+    public void Write_EveryLayerAndOption_IsTheTextThatReflectionWrites()
+    {
+        LayerSpec[] layers =
+        [
+            new LeakyReluSpec(0.1f), new GeluSpec(), new IdentitySpec(), new StepSpec(), new ConvolutionSpec(4, 3, Stride: 2, Padding: 1), new MaxPoolingSpec(2),
+            new AveragePoolingSpec(3, Stride: 3, Padding: 1), new GlobalAveragePoolingSpec(), new FlattenSpec(), new SoftmaxSpec(),
+            new BatchNormalizationSpec(PerPixel: true), new LocalResponseNormalizationSpec(), new DropoutSpec(0.1f, ScaleAtInference: true),
+        ];
+        ModelSpec[] models =
+        [
+            .. ModelCatalog.Names.Select(ModelCatalog.Get),
+            new ModelSpec("m", [3], layers, new SoftmaxCrossEntropySpec(LabelSmoothing: 0.1f), new NormalizationSpec([0.1f], [0.3f])),
+            new ModelSpec("m", [3], layers, new MeanSquaredErrorSpec()),
+        ];
+        foreach (var model in models)
+        {
+            var run = Run with
+            {
+                Model = model,
+                Optimizer = new OptimizerSpec("lamb", 0.001, WeightDecay: 0.1, L1: 1e-5, ClipNorm: 0.5, Schedule: new ScheduleSpec(ScheduleKind.Step, 3, 4, 0.5)),
+                Augmentation = new AugmentationSpec(Shift: 2, RotationDegrees: 10, HorizontalFlip: true),
+                EvaluateEvery = 5,
+            };
+            Assert.Equal(JsonSerializer.Serialize(run, SpecJson.Options), SpecJson.Write(run));
         }
     }
 

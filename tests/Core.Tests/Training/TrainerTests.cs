@@ -16,8 +16,12 @@ public sealed class TrainerTests
         ["sigmoid, xavier, adam, odd sizes"] = TestData.Run(
             ModelCatalog.MultiLayer("multi-layer", [33, 17], new SigmoidSpec(), InitializerKind.Xavier),
             Digits, "adam", batchSize: 97, shardCount: 5, steps: 20),
+        // Its update is per tensor, and the slices that threads update are not.
+        ["lamb, clipping"] = Clipped(TestData.Run(ModelCatalog.MultiLayer("m", [100, 30]), Digits, "lamb", batchSize: 50, shardCount: 8, steps: 20)),
         ["more shards than samples"] = TestData.Run(ModelCatalog.MultiLayer("small", [9]), Digits, "momentum", batchSize: 3, shardCount: 8, steps: 20),
     };
+
+    private static RunSpec Clipped(RunSpec run) => run with { Optimizer = run.Optimizer with { ClipNorm = 0.5 } };
 
     public static TheoryData<string> RunNames => [.. Runs.Keys];
 
