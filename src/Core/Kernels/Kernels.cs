@@ -19,7 +19,7 @@ public abstract unsafe partial class Kernels<T>
     /// <summary>The SIMD width in bits, or 0 for the reference.</summary>
     public abstract int VectorBits { get; }
 
-    /// <summary>Memory for the right operand (K × N) of <see cref="Product"/>, in the layout this implementation likes.</summary>
+    /// <summary>Memory for the right operand (K × N) of the products, in the layout this implementation likes.</summary>
     public abstract PackedOperand<T> CreateOperand(int depth, int columns);
 
     /// <summary><c>operand[k, n] = source[k · rowStride + n]</c></summary>
@@ -38,6 +38,12 @@ public abstract unsafe partial class Kernels<T>
     /// <param name="c">(M, N)</param>
     /// <param name="rectify">Whether each result x is then replaced by <c>x &lt;= 0 ? 0 : x</c>; default not.</param>
     public abstract void Product(Matrix<T> a, PackedOperand<T> b, T* bias, Matrix<T> c, bool rectify = false);
+
+    /// <summary>C(M, N) = A(M, K) · B(K, N), in the same bits as the other, with B where it lies.</summary>
+    /// <param name="a">(M, K)</param>
+    /// <param name="b">(K, N); as for all matrices, readable a vector beyond its last row.</param>
+    /// <param name="c">(M, N)</param>
+    public abstract void Product(Matrix<T> a, Matrix<T> b, Matrix<T> c);
 
     /// <summary>
     /// For each node of the plan, C(M, N) = Aᵀ · B over the node's rows, A (rows, M), B (rows, N): per element one chain of fused

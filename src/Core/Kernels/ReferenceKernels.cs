@@ -64,6 +64,14 @@ public sealed unsafe partial class ReferenceKernels<T> : Kernels<T>
     }
 
     /// <inheritdoc/>
+    public override void Product(Matrix<T> a, Matrix<T> b, Matrix<T> c)
+    {
+        using var operand = CreateOperand(b.Rows, b.Columns);
+        Pack(b.Data, b.Stride, operand);
+        Product(a, operand, bias: null, c);
+    }
+
+    /// <inheritdoc/>
     public override void FoldedProduct(Matrix<T> a, Matrix<T> b, FoldPlan plan, T** nodeBuffers, int offset)
     {
         for (var i = 0; i < plan.Nodes.Count; i++)

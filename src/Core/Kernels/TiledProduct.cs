@@ -13,11 +13,16 @@ internal static unsafe class TiledProduct
 
     private const int MaximumRows = 12;
 
-    /// <summary><see cref="Kernels{T}.Product"/></summary>
+    /// <summary><see cref="Kernels{T}.Product(Matrix{T}, PackedOperand{T}, T*, Matrix{T}, bool)"/></summary>
     public static void Product<TLanes>(Matrix<float> a, PackedOperand<float> b, float* bias, Matrix<float> c, bool rectify)
         where TLanes : unmanaged, ILanes<TLanes, float> =>
         Panels.ForEach<TLanes, PanelProduct>(
             b.Columns, new PanelProduct { A = a, Panel = b.Data, Depth = b.Depth, Bias = bias, C = c, Rectifies = rectify });
+
+    /// <summary><see cref="Kernels{T}.Product(Matrix{T}, Matrix{T}, Matrix{T})"/></summary>
+    public static void Product<TLanes>(Matrix<float> a, Matrix<float> b, Matrix<float> c)
+        where TLanes : unmanaged, ILanes<TLanes, float> =>
+        Panels.ForEach<TLanes, PanelProduct>(b.Columns, new PanelProduct { A = a, Panel = b.Data, RowStride = b.Stride, Depth = b.Rows, C = c });
 
     /// <summary><see cref="Kernels{T}.FoldedProduct"/></summary>
     public static void FoldedProduct<TLanes>(Matrix<float> a, Matrix<float> b, FoldPlan plan, float** nodeBuffers, int offset)
@@ -90,11 +95,16 @@ internal static unsafe class TiledProduct
         }
     }
 
-    /// <summary>One panel of <see cref="Product"/>.</summary>
+    /// <summary>One panel of a product.</summary>
     private struct PanelProduct : IPanelWork
     {
         public Matrix<float> A;
+
+        /// <summary>B, panel after panel, or as a matrix.</summary>
         public float* Panel;
+
+        /// <summary>From one row of B to the next where it is a matrix; 0 where it is packed.</summary>
+        public int RowStride;
         public int Depth;
         public float* Bias;
         public Matrix<float> C;
@@ -114,12 +124,14 @@ internal static unsafe class TiledProduct
 
             var bounds = stackalloc int[2];
             bounds[0] = 0;
-            var task = new TileTask { AStep = 1, ARowStride = A.Stride, BStep = TTile.Columns, Bounds = bounds, ShardCount = 1 };
+            var panel = RowStride == 0 ? Panel + ((nint)column * Depth) : Panel + column;
+            var step = RowStride == 0 ? TTile.Columns : RowStride;
+            var task = new TileTask { AStep = 1, ARowStride = A.Stride, BStep = step, Bounds = bounds, ShardCount = 1 };
             // A depth of 0 is still one block: the chain of no terms, zero.
             for (var k = 0; k == 0 || k < Depth; k += DepthBlock)
             {
                 bounds[1] = Math.Min(DepthBlock, Depth - k);
-                task.B = Panel + ((nint)column * Depth) + ((nint)k * TTile.Columns);
+                task.B = panel + ((nint)k * step);
                 task.ContinuesChain = k > 0;
                 task.Bias = Bias is not null && k + DepthBlock >= Depth ? biasRow : null;
                 task.Rectifies = Rectifies && k + DepthBlock >= Depth;

@@ -46,6 +46,9 @@ public sealed unsafe partial class VectorKernels<TLanes> : Kernels<float>
         TiledProduct.Product<TLanes>(a, b, bias, c, rectify);
 
     /// <inheritdoc/>
+    public override void Product(Matrix<float> a, Matrix<float> b, Matrix<float> c) => TiledProduct.Product<TLanes>(a, b, c);
+
+    /// <inheritdoc/>
     public override void FoldedProduct(Matrix<float> a, Matrix<float> b, FoldPlan plan, float** nodeBuffers, int offset) =>
         TiledProduct.FoldedProduct<TLanes>(a, b, plan, nodeBuffers, offset);
 

@@ -12,6 +12,8 @@ public sealed unsafe class Affine<T>(Kernels<T> kernels, int inputs, int outputs
     : Layer<T>(kernels, new Shape(inputs), new Shape(outputs)), IRectifiesOutput
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
+    private const int MaximumRowsWhereTheyLie = 512;
+
     private readonly PackedOperand<T> _forwardWeight = kernels.CreateOperand(inputs, outputs);
     private readonly RowBuffer<T> _output = new(outputs);
     private readonly RowBuffer<T> _inputGradient = new(inputs);
@@ -20,6 +22,12 @@ public sealed unsafe class Affine<T>(Kernels<T> kernels, int inputs, int outputs
     private T* _parameters;
     private Matrix<T> _input;
     private bool _rectifies;
+
+    /// <summary>
+    /// Whether the backward pass needs no packed copy of W: a panel of it stays in the first levels of the cache, since it is not high and its rows do not
+    /// lie a power of two apart, on the same few cache sets.
+    /// </summary>
+    private bool IsReadWhereItLies => outputs <= MaximumRowsWhereTheyLie && inputs % 256 != 0;
 
     void IRectifiesOutput.RectifyOutput() => _rectifies = true;
 
@@ -51,14 +59,21 @@ public sealed unsafe class Affine<T>(Kernels<T> kernels, int inputs, int outputs
             return default;
         }
 
+        var inputGradient = _inputGradient.Rows(outputGradient.Rows);
+        var weight = new Matrix<T>(_parameters + weightOffset, outputs, inputs, inputs);
+        if (IsReadWhereItLies)
+        {
+            Kernels.Product(outputGradient, weight, inputGradient);
+            return inputGradient;
+        }
+
         if (!_backwardWeightIsCurrent)
         {
             _backwardWeight ??= Kernels.CreateOperand(outputs, inputs);
-            Kernels.Pack(_parameters + weightOffset, inputs, _backwardWeight);
+            Kernels.Pack(weight.Data, inputs, _backwardWeight);
             _backwardWeightIsCurrent = true;
         }
 
-        var inputGradient = _inputGradient.Rows(outputGradient.Rows);
         Kernels.Product(outputGradient, _backwardWeight!, bias: null, inputGradient);
         return inputGradient;
     }

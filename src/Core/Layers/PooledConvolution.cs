@@ -43,7 +43,8 @@ internal sealed class PooledConvolution<T> : Layer<T>
     /// <inheritdoc/>
     public override Matrix<T> Backward(Matrix<T> outputGradient, in GradientFold<T> gradients, bool inputGradientWanted)
     {
-        for (var first = 0; first < outputGradient.Rows; first += _rowsAtOnce)
+        // No rows are still one block: the gradients of no samples, zeros.
+        for (var first = 0; first == 0 || first < outputGradient.Rows; first += _rowsAtOnce)
         {
             var gradient = _pooling.BackwardRows(outputGradient.Slice(first, Math.Min(_rowsAtOnce, outputGradient.Rows - first)), first);
             _convolution.BackwardRows(gradient, first, gradients, inputGradientWanted);

@@ -135,7 +135,7 @@ public sealed unsafe class ConvolutionKernelTests
         using var weight = GuardedBuffer.Of(values(seed + 1, filters * w.Channels * w.WindowSize), offset: Math.Abs(seed % 4));
         using var bias = GuardedBuffer.Of(values(seed + 2, filters), offset: Math.Abs(seed % 3));
         Check(kernels, w, filters, rows, filters * w.OutputPixels, (any, workspace, result) =>
-            any.Convolution(x, weight.Pointer, withBias ? bias.Pointer : null, workspace, result));
+            any.Convolution(x, weight.Pointer, withBias ? bias.Pointer : null, workspace, result, rectify: withBias));
     }
 
     private static void CheckInputGradient(
@@ -144,8 +144,11 @@ public sealed unsafe class ConvolutionKernelTests
         var outputs = filters * w.OutputPixels;
         using var gradient = GuardedBuffer.OfRows(values(seed, rows * outputs), rows, outputs, out var dy);
         using var weight = GuardedBuffer.Of(values(seed + 1, filters * w.Channels * w.WindowSize), offset: Math.Abs(seed % 4));
-        Check(kernels, w, filters, rows, w.Channels * w.InputPixels, (any, workspace, result) =>
-            any.ConvolutionInputGradient(dy, weight.Pointer, workspace, result));
+        var inputs = w.Channels * w.InputPixels;
+        using var before = GuardedBuffer.OfRows(values(seed + 2, rows * inputs), rows, inputs, out var rectified);
+        Check(kernels, w, filters, rows, inputs, (any, workspace, result) => any.ConvolutionInputGradient(dy, weight.Pointer, workspace, result));
+        Check(kernels, w, filters, rows, inputs, (any, workspace, result) =>
+            any.ConvolutionInputGradient(dy, weight.Pointer, workspace, result, rectified));
     }
 
     private static void CheckWeightGradient(
@@ -155,17 +158,22 @@ public sealed unsafe class ConvolutionKernelTests
         var (inputs, outputs) = (w.Channels * w.InputPixels, filters * w.OutputPixels);
         using var input = GuardedBuffer.OfRows(values(seed, plan.RowCount * inputs), plan.RowCount, inputs, out var x);
         using var gradient = GuardedBuffer.OfRows(values(seed + 1, plan.RowCount * outputs), plan.RowCount, outputs, out var dy);
-        var expected = Run(Reference);
-        var actual = Run(kernels);
-        for (var i = 0; i < actual.Length; i++)
+        var expected = Run(Reference, Math.Max(1, plan.RowCount));
+        foreach (var rowsAtOnce in new[] { Math.Max(1, plan.RowCount), 1, 3 })
         {
-            actual[i].AssertUntouchedOutside();
-            Floats.AssertSameBits(expected[i].Values, actual[i].Values, $"{w}, {filters} filters, S = {plan.ShardCount}, {plan.Range}, node {i}");
-            expected[i].Dispose();
-            actual[i].Dispose();
+            var actual = Run(kernels, rowsAtOnce);
+            for (var i = 0; i < actual.Length; i++)
+            {
+                actual[i].AssertUntouchedOutside();
+                Floats.AssertSameBits(
+                    expected[i].Values, actual[i].Values, $"{w}, {filters} filters, S = {plan.ShardCount}, {plan.Range}, node {i}, {rowsAtOnce} rows at once");
+                actual[i].Dispose();
+            }
         }
 
-        GuardedBuffer[] Run(Kernels<float> any)
+        Array.ForEach(expected, buffer => buffer.Dispose());
+
+        GuardedBuffer[] Run(Kernels<float> any, int rowsAtOnce)
         {
             var buffers = plan.Nodes.Select(_ => new GuardedBuffer(filters * w.Channels * w.WindowSize)).ToArray();
             var pointers = stackalloc float*[buffers.Length];
@@ -175,7 +183,12 @@ public sealed unsafe class ConvolutionKernelTests
             }
 
             using var workspace = any.CreateConvolution(w, filters);
-            any.ConvolutionWeightGradient(dy, x, workspace, plan, pointers, Offset);
+            for (var first = 0; first == 0 || first < plan.RowCount; first += rowsAtOnce)
+            {
+                var count = Math.Min(rowsAtOnce, plan.RowCount - first);
+                any.ConvolutionWeightGradient(dy.Slice(first, count), x.Slice(first, count), workspace, plan, pointers, Offset, first);
+            }
+
             return buffers;
         }
     }

@@ -50,6 +50,23 @@ public sealed unsafe class KernelTests
 
     [Theory]
     [MemberData(nameof(VectorBits))]
+    public void Product_OfMatrices_HasTheReferencesBits(int vectorBits) =>
+        Gen.Select(Gen.Int[0, 30], Gen.Int[1, 250], Gen.Int[1, 60], Gen.Int).Sample(
+            (m, n, k, seed) =>
+            {
+                using var left = GuardedBuffer.OfRows(Floats.Random(seed, m * k), m, k, out var a);
+                using var right = GuardedBuffer.OfRows(Floats.Wild(seed + 1, k * n), k, n, out var b);
+                using var expected = GuardedBuffer.OfRows([], m, n, out var c);
+                using var actual = GuardedBuffer.OfRows([], m, n, out var d);
+                Reference.Product(a, b, c);
+                Of(vectorBits).Product(a, b, d);
+                actual.AssertUntouchedOutside();
+                Floats.AssertSameBits(c, d, $"({m}, {k}) · ({k}, {n})");
+            },
+            iter: 300);
+
+    [Theory]
+    [MemberData(nameof(VectorBits))]
     public void FoldedProduct_AnyShardsRangesAndSizes_HasTheReferencesBits(int vectorBits) =>
         Plans.Select(Gen.Int[1, 15], Gen.Int[1, 180], Gen.Int).Sample(
             (plan, m, n, seed) =>
@@ -231,7 +248,7 @@ public sealed unsafe class KernelTests
                 any.Pack(weight.Pointer, n, operand);
             }
 
-            any.Product(a, operand, withBias ? bias.Pointer : null, result);
+            any.Product(a, operand, withBias ? bias.Pointer : null, result, rectify: seed % 2 == 0);
         }
     }
 
