@@ -6,13 +6,14 @@ using System.Runtime.Intrinsics.X86;
 namespace DistTrain.Core.Kernels;
 
 /// <summary>
-/// Pooling by the usual windows of 2 × 2 with stride 2, one channel at a time. Four at once in 128 bits, whatever the width of other kernels:
-/// taking neighbours apart is cheap there on any machine.
+/// Pooling by the usual windows of 2 × 2 with stride 2, one channel at a time, four or eight windows at once: taking neighbours apart is cheap there.
 /// </summary>
 internal static unsafe class PoolingOfPairs
 {
-    /// <summary>Pairs at once.</summary>
+    /// <summary>Pairs at once of <see cref="LoadPairs"/>.</summary>
     public const int Lanes = 4;
+
+    private const int WideLanes = 8;
 
     /// <summary>Whether windows are of this kind.</summary>
     public static bool Fits(ImageWindows w) => w is { KernelHeight: 2, KernelWidth: 2, Stride: 2, Padding: 0 };
@@ -26,6 +27,12 @@ internal static unsafe class PoolingOfPairs
             var upper = image + ((nint)(2 * y) * w.Width);
             var lower = upper + w.Width;
             var x = 0;
+            for (; IsWide(width) && x < width; x += WideLanes)
+            {
+                var at = Math.Min(x, width - WideLanes);
+                WideMax(upper + (2 * at), lower + (2 * at), output + at, winners + at);
+            }
+
             for (; x <= width - Lanes; x += Lanes)
             {
                 var (best, tap1) = LoadPairs(upper + (2 * x));
@@ -59,6 +66,12 @@ internal static unsafe class PoolingOfPairs
             var upper = image + ((nint)(2 * y) * w.Width);
             var lower = upper + w.Width;
             var x = 0;
+            for (; IsWide(width) && x < width; x += WideLanes)
+            {
+                var at = Math.Min(x, width - WideLanes);
+                WideMaxGradient(gradient + at, winners + at, upper + (2 * at), lower + (2 * at));
+            }
+
             for (; x <= width - Lanes; x += Lanes)
             {
                 // A sum that starts from +0: a gradient of −0 becomes +0.
@@ -128,6 +141,41 @@ internal static unsafe class PoolingOfPairs
         }
     }
 
+    /// <summary>Whether eight at once are to be had; the last eight then overlap those before them.</summary>
+    private static bool IsWide(int width) => Avx2.IsSupported && width >= WideLanes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void WideMax(float* upper, float* lower, float* output, float* winners)
+    {
+        var (best, tap1) = LoadWidePairs(upper);
+        var (tap2, tap3) = LoadWidePairs(lower);
+        var winner = Vector256<float>.Zero;
+        Challenge(ref best, ref winner, tap1, 1f);
+        Challenge(ref best, ref winner, tap2, 2f);
+        Challenge(ref best, ref winner, tap3, 3f);
+        InOrder(best).Store(output);
+        InOrder(winner).Store(winners);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void WideMaxGradient(float* gradient, float* winners, float* upper, float* lower)
+    {
+        var term = Vector256.Load(gradient) + Vector256<float>.Zero;
+        var winner = Vector256.Load(winners);
+        StoreWidePairs(Where(0f), Where(1f), upper);
+        StoreWidePairs(Where(2f), Where(3f), lower);
+
+        Vector256<float> Where(float tap) => Vector256.Equals(winner, Vector256.Create(tap)) & term;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Challenge(ref Vector256<float> best, ref Vector256<float> winner, Vector256<float> value, float tap)
+    {
+        var kept = Vector256.LessThanOrEqual(value, best) | ~Vector256.Equals(best, best);
+        best = Vector256.ConditionalSelect(kept, best, value);
+        winner = Vector256.ConditionalSelect(kept, winner, Vector256.Create(tap));
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Challenge(ref Vector128<float> best, ref Vector128<float> winner, Vector128<float> value, float tap)
     {
@@ -167,6 +215,26 @@ internal static unsafe class PoolingOfPairs
         }
 
         return (Vector128.Create(x[0], x[2], y[0], y[2]), Vector128.Create(x[1], x[3], y[1], y[3]));
+    }
+
+    /// <summary>Sixteen neighbours as even and odd ones, in the order (0, 1, 4, 5, 2, 3, 6, 7) that halves of a register give.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector256<float> Even, Vector256<float> Odd) LoadWidePairs(float* source)
+    {
+        var (x, y) = (Vector256.Load(source), Vector256.Load(source + WideLanes));
+        return (Avx.Shuffle(x, y, 0b10_00_10_00), Avx.Shuffle(x, y, 0b11_01_11_01));
+    }
+
+    /// <summary>From the order of <see cref="LoadWidePairs"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> InOrder(Vector256<float> x) => Avx2.Permute4x64(x.AsDouble(), 0b11_01_10_00).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreWidePairs(Vector256<float> even, Vector256<float> odd, float* destination)
+    {
+        var (low, high) = (Avx.UnpackLow(even, odd), Avx.UnpackHigh(even, odd));
+        Avx.Permute2x128(low, high, 0x20).Store(destination);
+        Avx.Permute2x128(low, high, 0x31).Store(destination + WideLanes);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -15,6 +15,7 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
 
     private const int MaximumBlock = 32;
 
+    private readonly TileShape _shape = TileShape.Highest<TLanes>();
     private readonly TapImage _image;
     private readonly int _filters;
     private readonly int _filterVectors;
@@ -153,7 +154,7 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
             };
             for (var (v, vectors) = (0, 0); v < _filterVectors; v += vectors)
             {
-                vectors = TileShape.NextVectors(_filterVectors - v);
+                vectors = _shape.NextVectors(_filterVectors - v);
                 var width = vectors * TLanes.Count;
                 var gradient = outputGradient.Data + ((nint)first * outputGradient.Stride) + ((nint)v * TLanes.Count * _image.Pixels);
                 var valid = Math.Min(width, _filters - (v * TLanes.Count));
@@ -166,7 +167,7 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
                 task.C = sums + ((nint)v * TLanes.Count * _paddedTaps);
                 for (var (tap, rows) = (0, 0); tap < _image.Depth; tap += rows, task.C += rows * width)
                 {
-                    rows = TileShape.NextRows<TLanes>(_image.Depth - tap);
+                    rows = _shape.NextRows(_image.Depth - tap);
                     task.Offsets = _image.Offsets + tap;
                     RunTiles.Run<TLanes>(rows, vectors, task);
                 }
@@ -179,7 +180,7 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
     {
         for (var (v, vectors) = (0, 0); v < _filterVectors; v += vectors)
         {
-            vectors = TileShape.NextVectors(_filterVectors - v);
+            vectors = _shape.NextVectors(_filterVectors - v);
             var width = vectors * TLanes.Count;
             var filter = v * TLanes.Count;
             Transposition.Run(

@@ -22,10 +22,11 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
     /// <summary>What packing a vector per k costs, in multiply-adds of a vector; measured by bench/Kernels.</summary>
     private const int PackCost = 4;
 
-    private static readonly int PanelColumns = TileShape.MaximumVectors * TLanes.Count;
+    private readonly TileShape _shape;
+    private readonly int _panelColumns;
 
     /// <summary>A panel's rows are one vector apart: what is copied beyond the last piece goes there.</summary>
-    private static readonly int PanelPitch = PanelColumns + TLanes.Count;
+    private readonly int _panelPitch;
 
     private readonly TapImage _image;
     private readonly int _rows;
@@ -45,21 +46,24 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
     public TapProduct(TapImage image, int rows)
     {
         (_image, _rows) = (image, rows);
-        var paddedRows = TileShape.PaddedRows<TLanes>(rows);
+        _shape = TileShape.For<TLanes>(rows);
+        _panelColumns = _shape.Vectors * TLanes.Count;
+        _panelPitch = _panelColumns + TLanes.Count;
+        var paddedRows = _shape.PaddedRows(rows);
         var wideVectors = Panels.VectorCount<TLanes>(image.WideColumns);
         var packCost = PackCost * Math.Max(1, (float)TLanes.Count / image.RunLength);
         _isDirect = (float)wideVectors * TLanes.Count * paddedRows <= image.Pixels * (paddedRows + packCost);
         _block = _isDirect ? 1 : Math.Clamp(BlockBytes / (image.Length * sizeof(float)), 1, MaximumBlock);
         _images = new AlignedBuffer<float>(checked(_block * image.Length));
-        _scratch = new AlignedBuffer<float>(checked(_isDirect ? TileShape.MaximumRows * wideVectors * TLanes.Count : paddedRows * PanelColumns));
-        _panel = new AlignedBuffer<float>(_isDirect ? 0 : Math.Min(DepthBlock, image.Depth) * PanelPitch);
+        _scratch = new AlignedBuffer<float>(checked(_isDirect ? _shape.Rows * wideVectors * TLanes.Count : paddedRows * _panelColumns));
+        _panel = new AlignedBuffer<float>(_isDirect ? 0 : Math.Min(DepthBlock, image.Depth) * _panelPitch);
         _panelOffsets = new AlignedBuffer<nint>(_isDirect ? 0 : Math.Min(DepthBlock, image.Depth));
         for (var k = 0; k < _panelOffsets.Length; k++)
         {
-            _panelOffsets.Span[k] = (nint)k * PanelPitch;
+            _panelOffsets.Span[k] = (nint)k * _panelPitch;
         }
 
-        (_pieces, _panelStarts) = Cut(image, _isDirect ? 0 : _block);
+        (_pieces, _panelStarts) = Cut(image, _isDirect ? 0 : _block, _panelColumns);
     }
 
     /// <param name="source">(samples, image)</param>
@@ -112,12 +116,12 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
         var task = new TapTask { ARowStride = _image.Depth, Offsets = _image.Offsets, Depth = _image.Depth, CRowStride = pitch };
         for (var (row, rows) = (0, 0); row < _rows; row += rows)
         {
-            rows = TileShape.NextRows<TLanes>(_rows - row);
+            rows = _shape.NextRows(_rows - row);
             SetRows(ref task, row, rows, weight, bias);
             task.Rectifies = _rectifies;
             for (var (v, width) = (0, 0); v < vectors; v += width)
             {
-                width = TileShape.NextVectors(vectors - v);
+                width = _shape.NextVectors(vectors - v);
                 task.B = _images.Pointer + (v * TLanes.Count);
                 task.C = _scratch.Pointer + (v * TLanes.Count);
                 TapTiles.Run<TLanes>(rows, width, task);
@@ -145,7 +149,7 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
     {
         var task = new TapTask { ARowStride = _image.Depth, B = _panel.Pointer, Offsets = _panelOffsets.Pointer };
         var columns = count * _image.Pixels;
-        for (var (panel, column) = (0, 0); column < columns; panel++, column += PanelColumns)
+        for (var (panel, column) = (0, 0); column < columns; panel++, column += _panelColumns)
         {
             var pieces = _pieces.AsSpan(_panelStarts[panel].._panelStarts[panel + 1]);
             while (pieces[^1].Sample >= count)
@@ -153,9 +157,9 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
                 pieces = pieces[..^1];
             }
 
-            var vectors = Panels.VectorCount<TLanes>(Math.Min(PanelColumns, columns - column));
+            var vectors = Panels.VectorCount<TLanes>(Math.Min(_panelColumns, columns - column));
             // A panel of neighbours in one sample's result is written where it belongs; others by way of a scratch tile.
-            var isOneSample = _image.Grid.IsDense(_image.RunLength) && pieces[0].Sample == pieces[^1].Sample && columns - column >= PanelColumns;
+            var isOneSample = _image.Grid.IsDense(_image.RunLength) && pieces[0].Sample == pieces[^1].Sample && columns - column >= _panelColumns;
             var whole = isOneSample ? output + ((nint)pieces[0].Sample * outputStride) + pieces[0].Place : null;
             var wholeRows = 0;
             for (var k = 0; k < _image.Depth; k += DepthBlock)
@@ -165,12 +169,12 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
                 Pack(pieces, k, task.Depth);
                 for (var (row, rows) = (0, 0); row < _rows; row += rows)
                 {
-                    rows = TileShape.NextRows<TLanes>(_rows - row);
+                    rows = _shape.NextRows(_rows - row);
                     SetRows(ref task, row, rows, weight + k, k + DepthBlock >= _image.Depth ? bias : null);
                     task.Rectifies = _rectifies && k + DepthBlock >= _image.Depth;
                     var isWhole = whole is not null && row + rows <= _rows;
-                    task.C = isWhole ? whole + ((nint)row * _image.Grid.Plane) : _scratch.Pointer + ((nint)row * PanelColumns);
-                    task.CRowStride = isWhole ? _image.Grid.Plane : PanelColumns;
+                    task.C = isWhole ? whole + ((nint)row * _image.Grid.Plane) : _scratch.Pointer + ((nint)row * _panelColumns);
+                    task.CRowStride = isWhole ? _image.Grid.Plane : _panelColumns;
                     wholeRows = isWhole ? row + rows : wholeRows;
                     TapTiles.Run<TLanes>(rows, vectors, task);
                 }
@@ -178,7 +182,7 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
 
             for (var row = wholeRows; row < _rows; row++)
             {
-                var from = _scratch.Pointer + ((nint)row * PanelColumns);
+                var from = _scratch.Pointer + ((nint)row * _panelColumns);
                 var to = output + ((nint)row * _image.Grid.Plane);
                 foreach (var piece in pieces)
                 {
@@ -214,10 +218,10 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void CopyTaps<TAny>(float* from, float* to, nint* offsets, int taps)
+    private void CopyTaps<TAny>(float* from, float* to, nint* offsets, int taps)
         where TAny : unmanaged, ILanes<TAny, float>
     {
-        for (var end = offsets + taps; offsets != end; offsets++, to += PanelPitch)
+        for (var end = offsets + taps; offsets != end; offsets++, to += _panelPitch)
         {
             TAny.Store(TAny.Load(from + *offsets), to);
         }
@@ -231,7 +235,7 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
     }
 
     /// <summary>Cuts the pixels of <paramref name="samples"/> samples, one after the other, into panels; panel i has the pieces from <c>Starts[i]</c> on.</summary>
-    private static (Piece[] Pieces, int[] Starts) Cut(TapImage image, int samples)
+    private static (Piece[] Pieces, int[] Starts) Cut(TapImage image, int samples, int panelColumns)
     {
         var pieces = new List<Piece>();
         var starts = new List<int> { 0 };
@@ -239,11 +243,11 @@ internal sealed unsafe class TapProduct<TLanes> : IDisposable
         {
             var (sample, pixel) = Math.DivRem(column, image.Pixels);
             var (run, x) = Math.DivRem(pixel, image.RunLength);
-            var place = column % PanelColumns;
-            var length = Math.Min(image.RunLength - x, PanelColumns - place);
+            var place = column % panelColumns;
+            var length = Math.Min(image.RunLength - x, panelColumns - place);
             pieces.Add(new Piece(sample, (sample * image.Length) + (run * image.RunPitch) + x, place, length, image.Grid.Of(run, x)));
             column += length;
-            if (column % PanelColumns == 0 || column == samples * image.Pixels)
+            if (column % panelColumns == 0 || column == samples * image.Pixels)
             {
                 starts.Add(pieces.Count);
             }
