@@ -2,12 +2,19 @@ using DistTrain.Core.Tensors;
 
 namespace DistTrain.Core.Kernels;
 
+/// <summary>A <see cref="TapGradient{TLanes}"/> of any width.</summary>
+internal unsafe interface ITapGradient : IDisposable
+{
+    /// <summary><see cref="Kernels{T}.ConvolutionWeightGradient"/></summary>
+    void Run(Matrix<float> outputGradient, Matrix<float> input, FoldPlan plan, float** nodeBuffers, int offset, int firstRow);
+}
+
 /// <summary>
 /// A convolution's weight gradient: per shard one chain over (sample, oy, ox) for every (filter, tap), shards folded along the tree. Computed
 /// transposed, (taps × filters): a tap's pixels are then elements to broadcast straight from the image, and only the output gradient, the
 /// smaller of the two, is laid out anew. Sums wait in memory from one block of samples to the next, and the tree's in a stack.
 /// </summary>
-internal sealed unsafe class TapGradient<TLanes> : IDisposable
+internal sealed unsafe class TapGradient<TLanes> : ITapGradient
     where TLanes : unmanaged, ILanes<TLanes, float>
 {
     /// <summary>Samples per block: as many as fit into this much of the second-level cache.</summary>
@@ -15,7 +22,7 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
 
     private const int MaximumBlock = 32;
 
-    private readonly TileShape _shape = TileShape.Highest<TLanes>();
+    private readonly TileShape _shape;
     private readonly TapImage _image;
     private readonly int _filters;
     private readonly int _filterVectors;
@@ -35,6 +42,7 @@ internal sealed unsafe class TapGradient<TLanes> : IDisposable
     {
         (_image, _filters) = (image, filters);
         _filterVectors = Panels.VectorCount<TLanes>(filters);
+        _shape = _filterVectors == 1 ? TileShape.OneVector : TileShape.Highest<TLanes>();
         var transposedLength = checked(image.Pixels * _filterVectors * TLanes.Count);
         _block = Math.Clamp(BlockBytes / sizeof(float) / (image.Length + transposedLength), 1, MaximumBlock);
         _images = new AlignedBuffer<float>(checked(_block * image.Length));

@@ -8,7 +8,7 @@ internal sealed unsafe class TapWorkspace<TLanes> : ConvolutionWorkspace<float>
 {
     private readonly TapImage _input;
     private readonly TapProduct<TLanes> _forward;
-    private TapGradient<TLanes>? _weightGradient;
+    private ITapGradient? _weightGradient;
     private List<InputGradientPhase<TLanes>>? _inputGradient;
 
     public TapWorkspace(ImageWindows windows, int filters)
@@ -24,7 +24,10 @@ internal sealed unsafe class TapWorkspace<TLanes> : ConvolutionWorkspace<float>
     public void WeightGradient(
         Matrix<float> outputGradient, Matrix<float> input, FoldPlan plan, float** nodeBuffers, int offset, int firstRow)
     {
-        _weightGradient ??= new TapGradient<TLanes>(_input, Filters);
+        // Filters are the lanes: no wider than there are filters.
+        _weightGradient ??= TLanes.Count > Lanes256.Count && Filters <= Lanes256.Count
+            ? new TapGradient<Lanes256>(_input, Filters)
+            : new TapGradient<TLanes>(_input, Filters);
         _weightGradient.Run(outputGradient, input, plan, nodeBuffers, offset, firstRow);
     }
 

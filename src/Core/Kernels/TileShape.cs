@@ -13,6 +13,9 @@ internal readonly record struct TileShape(int Rows, int Vectors)
     /// <summary>From this width on, 32 registers are at hand.</summary>
     private const int ManyRegistersFrom = 16;
 
+    /// <summary>Of one vector, as high as keeps the multiply-adds busy; it fits into 16 registers.</summary>
+    public static TileShape OneVector => new(8, 1);
+
     /// <summary>The highest tile.</summary>
     public static TileShape Highest<TLanes>()
         where TLanes : unmanaged, ILanes<TLanes, float> =>
