@@ -56,7 +56,8 @@ public abstract unsafe partial class Kernels<T>
     /// <param name="workspace">Of this shape, from this implementation.</param>
     /// <param name="inputGradient">(rows, C·H·W)</param>
     /// <param name="rectified">
-    /// What a rectifier before this convolution gave, (rows, C·H·W): where it is at most 0, ∂x becomes 0. Empty, the default, for none.
+    /// What a rectifier before this convolution gave, (rows, C·H·W), its rows as far apart as ∂x's: where it is at most 0, ∂x becomes 0. Empty, the
+    /// default, for none.
     /// </param>
     /// <param name="sameWeight">Whether the weight has not changed since the workspace's last call of this; default false.</param>
     public abstract void ConvolutionInputGradient(

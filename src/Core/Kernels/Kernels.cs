@@ -35,14 +35,14 @@ public abstract unsafe partial class Kernels<T>
     /// <param name="a">(M, K)</param>
     /// <param name="b">(K, N)</param>
     /// <param name="bias">(N,), or null for none.</param>
-    /// <param name="c">(M, N)</param>
+    /// <param name="c">(M, N); the padding of its rows may be written too.</param>
     /// <param name="rectify">Whether each result x is then replaced by <c>x &lt;= 0 ? 0 : x</c>; default not.</param>
     public abstract void Product(Matrix<T> a, PackedOperand<T> b, T* bias, Matrix<T> c, bool rectify = false);
 
     /// <summary>C(M, N) = A(M, K) · B(K, N), in the same bits as the other, with B where it lies.</summary>
     /// <param name="a">(M, K)</param>
     /// <param name="b">(K, N); as for all matrices, readable a vector beyond its last row.</param>
-    /// <param name="c">(M, N)</param>
+    /// <param name="c">(M, N); the padding of its rows may be written too.</param>
     public abstract void Product(Matrix<T> a, Matrix<T> b, Matrix<T> c);
 
     /// <summary>

@@ -291,7 +291,7 @@ internal unsafe struct TileRowAndHalf<TRow> : ITileRow<TileRowAndHalf<TRow>>
     public static int Columns
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => TRow.Columns + (Lanes512.Count);
+        get => TRow.Columns + Lanes512.Count;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
