@@ -17,7 +17,7 @@ internal sealed unsafe class LayerByLayer : IDisposable
     /// <summary>Takes over parameters, which must stay unchanged and alive.</summary>
     public LayerByLayer(ModelSpec model, ParameterSet parameters)
     {
-        _network = new Network<float>(model, VectorKernels.Best);
+        _network = new Network<float>(model, VectorKernels.Best, standAlone: true);
         _network.UseParameters(parameters.Pointer);
         _inputSize = model.Shapes()[0].Size;
     }

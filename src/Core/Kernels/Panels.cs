@@ -23,7 +23,7 @@ internal interface IPanelWork
 internal static unsafe class Panels
 {
     /// <summary>From this width on, 32 registers are at hand.</summary>
-    private const int ManyRegistersFrom = 16;
+    public const int ManyRegistersFrom = 16;
 
     /// <summary>Does the work of each panel with the tile of its width.</summary>
     /// <param name="columns">N.</param>

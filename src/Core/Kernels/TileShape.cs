@@ -10,23 +10,20 @@ internal readonly record struct TileShape(int Rows, int Vectors)
 {
     private const int SmallRows = 4;
 
-    /// <summary>From this width on, 32 registers are at hand.</summary>
-    private const int ManyRegistersFrom = 16;
-
     /// <summary>Of one vector, as high as keeps the multiply-adds busy; it fits into 16 registers.</summary>
     public static TileShape OneVector => new(8, 1);
 
     /// <summary>The highest tile.</summary>
     public static TileShape Highest<TLanes>()
         where TLanes : unmanaged, ILanes<TLanes, float> =>
-        TLanes.Count >= ManyRegistersFrom ? new(8, 3) : new(SmallRows, 3);
+        TLanes.Count >= Panels.ManyRegistersFrom ? new(8, 3) : new(SmallRows, 3);
 
     /// <summary>The tile that computes the fewest rows for nobody.</summary>
     public static TileShape For<TLanes>(int rows)
         where TLanes : unmanaged, ILanes<TLanes, float>
     {
         var (highest, wide) = (Highest<TLanes>(), new TileShape(6, 4));
-        return TLanes.Count >= ManyRegistersFrom && wide.PaddedRows(rows) < highest.PaddedRows(rows) ? wide : highest;
+        return TLanes.Count >= Panels.ManyRegistersFrom && wide.PaddedRows(rows) < highest.PaddedRows(rows) ? wide : highest;
     }
 
     /// <summary>The rows of the next tile.</summary>

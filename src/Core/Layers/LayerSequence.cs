@@ -14,11 +14,19 @@ public sealed unsafe class LayerSequence<T> : IDisposable
 
     /// <summary>Puts layers together.</summary>
     /// <param name="layers">From input to output, of this sequence alone; may be empty: then it passes on what comes.</param>
-    public LayerSequence(IReadOnlyList<Layer<T>> layers)
+    /// <param name="standAlone">
+    /// True if each layer must give what it is named for, because somebody looks at or changes what passes between them; default false: some then do the work of
+    /// their neighbours, in the same bits.
+    /// </param>
+    public LayerSequence(IReadOnlyList<Layer<T>> layers, bool standAlone = false)
     {
         Layers = layers;
-        RectifierFusion.Apply(layers);
-        _passes = [.. Passes(layers)];
+        if (!standAlone)
+        {
+            RectifierFusion.Apply(layers);
+        }
+
+        _passes = standAlone ? [.. layers] : [.. Passes(layers)];
     }
 
     /// <summary>From input to output.</summary>

@@ -6,7 +6,9 @@ namespace DistTrain.Core.Layers;
 
 /// <summary>
 /// A convolution and the pooling after it, a few samples at a time: what the one gives the other then comes from the cache, both ways, and never takes
-/// room for a whole batch. The layers stay what they are; this only decides when they do what.
+/// room for a whole batch. The layers stay what they are; this only decides when they do what. A rectifier between them, all of whose work they do, is
+/// left out: it knows nothing of the pass, nor of its branches (<see cref="Layer{T}.AppendBranches"/>), which only the gradient check asks for, whose kernels
+/// never put layers together.
 /// </summary>
 /// <typeparam name="T">The element type.</typeparam>
 internal sealed class PooledConvolution<T> : Layer<T>

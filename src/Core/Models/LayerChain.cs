@@ -83,7 +83,8 @@ public sealed class LayerChain
     /// <summary>The layers themselves.</summary>
     /// <param name="kernels">What they compute with.</param>
     /// <param name="place">The number of the first one, and the tensors of all.</param>
-    public LayerSequence<T> Build<T>(Kernels<T> kernels, in LayerPlace place)
+    /// <param name="standAlone">Whether each layer must give what it is named for: <see cref="LayerSequence{T}"/>.</param>
+    public LayerSequence<T> Build<T>(Kernels<T> kernels, in LayerPlace place, bool standAlone = false)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var built = new Layer<T>[_layers.Count];
@@ -99,6 +100,6 @@ public sealed class LayerChain
             number += _layers[i].LayerCount();
         }
 
-        return new LayerSequence<T>(built);
+        return new LayerSequence<T>(built, standAlone);
     }
 }

@@ -18,13 +18,18 @@ public sealed unsafe class Network<T> : IDisposable
     private readonly Loss<T> _loss;
 
     /// <summary>Builds the layers of <paramref name="model"/>.</summary>
-    public Network(ModelSpec model, Kernels<T> kernels)
+    /// <param name="model">The model.</param>
+    /// <param name="kernels">What it computes with.</param>
+    /// <param name="standAlone">
+    /// Whether each of <see cref="Layers"/> must give what it is named for, because somebody looks at or changes what passes between them; default false.
+    /// </param>
+    public Network(ModelSpec model, Kernels<T> kernels, bool standAlone = false)
     {
         var chain = model.Chain();
         var layout = model.ParameterLayout();
         int[] parameterOffsets = [.. layout.ParameterSlots.Select(slot => slot.Offset)];
         int[] bufferOffsets = [.. layout.Buffers.Select(buffer => buffer.Slot.Offset)];
-        _layers = chain.Build(kernels, new LayerPlace(layer: 0, parameterOffsets, bufferOffsets));
+        _layers = chain.Build(kernels, new LayerPlace(layer: 0, parameterOffsets, bufferOffsets), standAlone);
         _loss = model.Loss.Build(kernels, chain.Output.Size);
     }
 

@@ -13,8 +13,6 @@ namespace DistTrain.Core.Training;
 internal sealed unsafe class SampleLoader<T>(ModelSpec model, Kernels<T> kernels)
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    private const int CacheLine = 64;
-
     private readonly NormalizeOperator[] _channels = model.Normalization is { } normalization
         ? [.. normalization.Mean.Zip(normalization.StandardDeviation, (mean, deviation) => new NormalizeOperator(mean, deviation))]
         : [];
@@ -67,10 +65,13 @@ internal sealed unsafe class SampleLoader<T>(ModelSpec model, Kernels<T> kernels
         fixed (byte* elements = images.Elements)
         {
             var first = elements + (sample * size);
-            for (nint i = 0; i < size; i += CacheLine)
+            for (nint i = 0; i < size; i += CacheLine.Bytes)
             {
                 Sse.Prefetch1(first + i);
             }
+
+            // A sample need not begin with a line, and then ends in one more.
+            Sse.Prefetch1(first + size - 1);
         }
     }
 

@@ -223,14 +223,15 @@ public sealed unsafe class TrainingState : IDisposable
     private void UpdateAndHash(Partial root, ThreadTeam? team)
     {
         _gradientSums = root.Gradient.Pointer;
-        _shares = team?.Count ?? 1;
-        if (team is null)
+        // Nobody is woken for a single block.
+        _shares = HashChain.BlockCount(Parameters.Layout.Length) == 1 ? 1 : team?.Count ?? 1;
+        if (_shares == 1)
         {
             UpdateAndHashShare(0);
         }
         else
         {
-            team.Run(_updateAndHashShare);
+            team!.Run(_updateAndHashShare);
         }
     }
 
