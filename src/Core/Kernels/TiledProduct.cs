@@ -8,6 +8,9 @@ internal static unsafe class TiledProduct
     /// <summary>k per block: a panel of four 512-bit vectors then takes 256 KiB, which stays in the second-level cache.</summary>
     private const int DepthBlock = 1024;
 
+    /// <summary>The part of A that a weight gradient keeps in the second-level cache.</summary>
+    private const int FoldBlockBytes = 512 * 1024;
+
     /// <summary>The widest tile row: four vectors of 16 floats.</summary>
     private const int MaximumColumns = 64;
 
@@ -30,8 +33,16 @@ internal static unsafe class TiledProduct
     {
         for (var i = 0; i < plan.Nodes.Count; i++)
         {
-            var c = new Matrix<float>(nodeBuffers[i] + offset, a.Columns, b.Columns, b.Columns);
-            Panels.ForEach<TLanes, FoldedPanel>(b.Columns, new FoldedPanel { A = a, B = b, Node = plan.Nodes[i], C = c });
+            // Some columns of A at a time, as many as stay in the second-level cache while the panels of B pass by.
+            var node = plan.Nodes[i];
+            var width = Math.Max(FoldBlockBytes / sizeof(float) / Math.Max(1, node.EndRow - node.FirstRow) / MaximumRows, 1) * MaximumRows;
+            for (var first = 0; first < a.Columns; first += width)
+            {
+                var count = Math.Min(width, a.Columns - first);
+                var c = new Matrix<float>(nodeBuffers[i] + offset + ((nint)first * b.Columns), count, b.Columns, b.Columns);
+                var columns = new Matrix<float>(a.Data + first, a.Rows, count, a.Stride);
+                Panels.ForEach<TLanes, FoldedPanel>(b.Columns, new FoldedPanel { A = columns, B = b, Node = node, C = c });
+            }
         }
     }
 
