@@ -8,6 +8,16 @@ internal static unsafe class TiledProduct
     /// <summary>k per block: a panel of four 512-bit vectors then takes 256 KiB, which stays in the second-level cache.</summary>
     private const int DepthBlock = 1024;
 
+    /// <summary>
+    /// From so many rows and columns of A on, and with panels no wider, a weight gradient's operands are gathered on the stack, a part of A and a panel of B: each of their rows
+    /// lies in another page of memory, and so many translations are not remembered from one tile to the next. A wide tile computes long enough to wait for them.
+    /// </summary>
+    private const int GatheredFrom = 256;
+
+    private const int GatheredTo = 2048;
+    private const int GatheredColumns = 16;
+    private const int GatheredBlockBytes = 256 * 1024;
+
     /// <summary>The part of A that a weight gradient keeps in the second-level cache.</summary>
     private const int FoldBlockBytes = 512 * 1024;
 
@@ -35,15 +45,34 @@ internal static unsafe class TiledProduct
         {
             // Some columns of A at a time, as many as stay in the second-level cache while the panels of B pass by.
             var node = plan.Nodes[i];
-            var width = Math.Max(FoldBlockBytes / sizeof(float) / Math.Max(1, node.EndRow - node.FirstRow) / MaximumRows, 1) * MaximumRows;
+            var rows = node.EndRow - node.FirstRow;
+            var isGathered = TLanes.Count <= GatheredColumns / 2 && rows is >= GatheredFrom and <= GatheredTo && a.Columns >= GatheredFrom;
+            var width = Math.Max((isGathered ? GatheredBlockBytes : FoldBlockBytes) / sizeof(float) / Math.Max(1, rows) / MaximumRows, 1) * MaximumRows;
+            var input = new Matrix<float>(b.RowPointer(node.FirstRow), rows, b.Columns, b.Stride);
             for (var first = 0; first < a.Columns; first += width)
             {
                 var count = Math.Min(width, a.Columns - first);
+                var gradient = new Matrix<float>(a.RowPointer(node.FirstRow) + first, rows, count, a.Stride);
                 var c = new Matrix<float>(nodeBuffers[i] + offset + ((nint)first * b.Columns), count, b.Columns, b.Columns);
-                var columns = new Matrix<float>(a.Data + first, a.Rows, count, a.Stride);
-                Panels.ForEach<TLanes, FoldedPanel>(b.Columns, new FoldedPanel { A = columns, B = b, Node = node, C = c });
+                if (isGathered)
+                {
+                    GatheredFold<TLanes>(gradient, input, node, c);
+                }
+                else
+                {
+                    Panels.ForEach<TLanes, FoldedPanel>(b.Columns, new FoldedPanel { A = gradient, B = input, Node = node, C = c });
+                }
             }
         }
+    }
+
+    private static void GatheredFold<TLanes>(Matrix<float> gradient, Matrix<float> input, FoldNode node, Matrix<float> c)
+        where TLanes : unmanaged, ILanes<TLanes, float>
+    {
+        var memory = stackalloc float[gradient.Rows * gradient.Columns];
+        RowCopy.CopyRows(gradient.Data, gradient.Stride, memory, gradient.Columns, gradient.Rows, gradient.Columns);
+        var gathered = new Matrix<float>(memory, gradient.Rows, gradient.Columns, gradient.Columns);
+        Panels.ForEach<TLanes, FoldedPanel>(input.Columns, new FoldedPanel { A = gathered, B = input, Node = node, C = c, IsGathered = true });
     }
 
     /// <summary>Runs the tiles of a panel from top to bottom, and the small one where no more rows are left.</summary>
@@ -154,10 +183,16 @@ internal static unsafe class TiledProduct
     /// <summary>One panel of <see cref="FoldedProduct"/> for one node.</summary>
     private struct FoldedPanel : IPanelWork
     {
+        /// <summary>The node's rows of ∂y, some columns of it.</summary>
         public Matrix<float> A;
+
+        /// <summary>The node's rows of x.</summary>
         public Matrix<float> B;
         public FoldNode Node;
         public Matrix<float> C;
+
+        /// <summary>Whether a panel of B is gathered before the tiles read it.</summary>
+        public bool IsGathered;
 
         public void Run<TTile, TSmall>(int column)
             where TTile : IRegisterTile
@@ -165,19 +200,27 @@ internal static unsafe class TiledProduct
         {
             var shards = Node.RowBounds.Length - 1;
             var stackMemory = stackalloc float[(FoldOrder.Depth(shards) * TTile.Rows * TTile.Columns) + CacheLine.Slack];
+            var (panel, step) = ((nint)(B.Data + column), B.Stride);
+            var gatheredMemory = stackalloc float[IsGathered ? (B.Rows * TTile.Columns) + CacheLine.Slack : 1];
+            if (IsGathered)
+            {
+                (panel, step) = ((nint)CacheLine.Align(gatheredMemory), TTile.Columns);
+                RowCopy.CopyRows(B.Data + column, B.Stride, (float*)panel, TTile.Columns, B.Rows, TTile.Columns);
+            }
+
             fixed (int* bounds = Node.RowBounds)
             {
                 var task = new TileTask
                 {
                     AStep = A.Stride,
                     ARowStride = 1,
-                    B = B.Data + ((nint)Node.FirstRow * B.Stride) + column,
-                    BStep = B.Stride,
+                    B = (float*)panel,
+                    BStep = step,
                     Bounds = bounds,
                     ShardCount = shards,
                     FoldStack = CacheLine.Align(stackMemory),
                 };
-                RunTiles<TTile, TSmall>(ref task, A.Data + ((nint)Node.FirstRow * A.Stride), 1, C, column, C.Columns);
+                RunTiles<TTile, TSmall>(ref task, A.Data, 1, C, column, C.Columns);
             }
         }
     }

@@ -81,6 +81,25 @@ public sealed unsafe class KernelTests
 
     [Theory]
     [MemberData(nameof(VectorBits))]
+    public void FoldedProduct_LargeEnoughToBeCutAndGathered_HasTheReferencesBits(int vectorBits)
+    {
+        // Two nodes, the second of which does not begin at the first row; more columns of A than a block of it has.
+        (FoldPlan Plan, int M, int N)[] cases =
+        [
+            (new FoldPlan(9, new ShardRange(0, 9), 300), 260, 37),
+            (new FoldPlan(3, new ShardRange(0, 3), 1100), 257, 18),
+            (new FoldPlan(8, new ShardRange(1, 8), 700), 270, 20),
+        ];
+        foreach (var (plan, m, n) in cases)
+        {
+            using var a = GuardedBuffer.OfRows(Floats.Random(1, plan.RowCount * m), plan.RowCount, m, out var left);
+            using var b = GuardedBuffer.OfRows(Floats.Random(2, plan.RowCount * n), plan.RowCount, n, out var right);
+            CheckFolded(Of(vectorBits), plan, m * n, (kernels, buffers, offset) => kernels.FoldedProduct(left, right, plan, buffers, offset));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(VectorBits))]
     public void FoldedColumnSums_AnyShardsRangesAndSizes_HasTheReferencesBits(int vectorBits) =>
         Plans.Select(Gen.Int[1, 130], Gen.Int).Sample(
             (plan, n, seed) =>
