@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using DistTrain.Core.Training;
+using DistTrain.Transport.SharedMemory;
 using DistTrain.Transport.Wire;
 using Microsoft.Extensions.Logging;
 
@@ -20,6 +21,9 @@ internal sealed class ClusterRun : IRunIntake
     private readonly TimeProvider _time;
     private readonly RunConductor _conductor;
     private readonly Channel<RunInput> _inputs;
+    private readonly Doorbell _bell;
+    private readonly Lock _bellGate = new();
+    private bool _bellIsGone;
     private readonly TaskCompletionSource<TrainingState> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _hasEnded;
     private Func<int, int>? _scale;
@@ -30,24 +34,21 @@ internal sealed class ClusterRun : IRunIntake
         (_options, _log, _time) = (setup.Options, setup.Log, setup.Time);
         _conductor = new RunConductor(setup);
         _inputs = Channel.CreateBounded<RunInput>(new BoundedChannelOptions(MaximumWaitingInputs) { SingleReader = true });
-        Incarnation = setup.Incarnation;
-        ParameterCount = _conductor.State.Parameters.Layout.Length;
-        Pools = _conductor.State.Pools;
-        IsAuditing = setup.Options.AuditShare > 0;
+        _bell = setup.Segment?.Bell ?? new Doorbell(spins: false);
         KeepsCheckpoints = setup.Recorder is not null;
     }
 
     /// <inheritdoc/>
-    public ulong Incarnation { get; }
+    public ulong Incarnation => _conductor.Incarnation;
 
     /// <inheritdoc/>
-    public int ParameterCount { get; }
+    public int ParameterCount => _conductor.ParameterCount;
 
     /// <inheritdoc/>
-    public PartialPools Pools { get; }
+    public PartialPools Pools => _conductor.Pools;
 
     /// <inheritdoc/>
-    public bool IsAuditing { get; }
+    public bool IsAuditing => _conductor.IsAuditing;
 
     /// <summary>Whether there is somebody to keep checkpoints.</summary>
     public bool KeepsCheckpoints { get; }
@@ -75,7 +76,7 @@ internal sealed class ClusterRun : IRunIntake
     public Task<TrainingState> Completion => _completion.Task;
 
     /// <inheritdoc/>
-    public bool IsFinite(Partial partial) => _conductor.State.IsFinite(partial);
+    public bool IsFinite(Partial partial) => _conductor.IsFinite(partial);
 
     /// <inheritdoc/>
     public async ValueTask<bool> TellAsync(RunInput input)
@@ -84,6 +85,7 @@ internal sealed class ClusterRun : IRunIntake
         {
             if (_inputs.Writer.TryWrite(input))
             {
+                Ring();
                 return true;
             }
         }
@@ -112,28 +114,71 @@ internal sealed class ClusterRun : IRunIntake
         }
     }
 
-    /// <summary>Runs to the end. Never throws: the outcome is <see cref="Completion"/>.</summary>
+    /// <summary>Runs to the end, on a thread of its own: what it waits for may be said in memory, where nothing awaits. Never throws: the outcome is <see cref="Completion"/>.</summary>
     public async Task RunAsync()
     {
-        Exception? failure = null;
+        var loop = new TaskCompletionSource<Exception?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        new Thread(() => loop.SetResult(Loop())) { IsBackground = true, Name = "run" }.Start();
+        await EndAsync(await loop.Task);
+    }
+
+    private Exception? Loop()
+    {
         try
         {
-            // A busy loop needs no ticks: the channel being full, one is left out.
-            using var timer = _time.CreateTimer(_ => _inputs.Writer.TryWrite(RunInput.Tick.Instance), null, _conductor.TickLength, _conductor.TickLength);
+            using var timer = _time.CreateTimer(_ => Tick(), null, _conductor.TickLength, _conductor.TickLength);
             _conductor.Begin();
             while (!_conductor.HasEnded)
             {
-                _conductor.Take(await _inputs.Reader.ReadAsync());
+                TakeAll();
             }
+
+            return null;
         }
 #pragma warning disable CA1031 // Whatever it is, the workers are told and the caller of Completion gets it.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            failure = e;
+            return e;
+        }
+    }
+
+    /// <summary>A busy loop needs no ticks: the channel being full, one is left out.</summary>
+    private void Tick()
+    {
+        if (_inputs.Writer.TryWrite(RunInput.Tick.Instance))
+        {
+            Ring();
+        }
+    }
+
+    /// <summary>The memory that the bell lies in may go once the run is over.</summary>
+    private void Ring()
+    {
+        lock (_bellGate)
+        {
+            if (!_bellIsGone)
+            {
+                _bell.Ring();
+            }
+        }
+    }
+
+    /// <summary>Takes what there is, and waits if there is nothing.</summary>
+    private void TakeAll()
+    {
+        var seen = _bell.Value;
+        var any = _conductor.TakeShared();
+        while (!_conductor.HasEnded && _inputs.Reader.TryRead(out var input))
+        {
+            any = true;
+            _conductor.Take(input);
         }
 
-        await EndAsync(failure);
+        if (!any)
+        {
+            _bell.Await(seen);
+        }
     }
 
     /// <summary>(6.1) Tells the workers, gives them time to leave, and completes.</summary>
@@ -191,6 +236,11 @@ internal sealed class ClusterRun : IRunIntake
 
     private void Complete(Exception? failure)
     {
+        lock (_bellGate)
+        {
+            _bellIsGone = true;
+        }
+
         if (failure is null)
         {
             _completion.SetResult(_conductor.State);

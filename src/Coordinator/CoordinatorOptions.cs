@@ -1,6 +1,7 @@
 using System.Net;
 using DistTrain.Core;
 using DistTrain.Transport;
+using DistTrain.Transport.SharedMemory;
 
 namespace DistTrain.Coordinator;
 
@@ -12,6 +13,9 @@ public sealed record CoordinatorOptions
 
     /// <summary>Listen beyond loopback although nobody has to prove who they are; default false.</summary>
     public bool Insecure { get; init; }
+
+    /// <summary>Where to make the memory that workers on this host share; null to exchange everything over gRPC. Default <c>/dev/shm</c>, null where that is not Linux.</summary>
+    public string? SharedMemoryDirectory { get; init; } = RunSegment.IsSupported ? RunSegment.DefaultDirectory : null;
 
     /// <summary>The first step begins when so many workers are there; at least 1, default 1.</summary>
     public int WorkersToStart { get; init; } = 1;

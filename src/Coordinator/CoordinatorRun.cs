@@ -6,6 +6,7 @@ using DistTrain.Core.Data;
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
+using DistTrain.Transport.SharedMemory;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -24,11 +25,13 @@ public sealed class CoordinatorRun : IAsyncDisposable
     private readonly WebApplication _server;
     private readonly ClusterRun _run;
     private readonly Task _loop;
+    private readonly RunSegment? _segment;
 
-    private CoordinatorRun(WebApplication server, ClusterRun run, IPEndPoint endPoint)
+    private CoordinatorRun(WebApplication server, ClusterRun run, IPEndPoint endPoint, RunSegment? segment)
     {
         _server = server;
         _run = run;
+        _segment = segment;
         EndPoint = endPoint;
         _loop = Task.Run(run.RunAsync);
     }
@@ -74,33 +77,28 @@ public sealed class CoordinatorRun : IAsyncDisposable
         var log = loggers.CreateLogger(typeof(CoordinatorRun).Namespace!);
         // Without a directory nobody can take the run over, so the number need only be another one each time.
         var incarnation = continuation?.Incarnation ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+        var segment = ShareMemory(options, incarnation, spec, log);
         var run = new ClusterRun(new ConductorSetup(
-            spec, options, incarnation, continuation?.From, continuation?.Recorder, observer, clusterObserver, log, time));
+            spec, options, incarnation, continuation?.From, continuation?.Recorder, observer, clusterObserver, log, time, segment));
         if (continuation?.Recorder is { } recorder)
         {
             // Nobody waits for it: the run loop takes it in when it comes, or has ended.
             recorder.Saved += result => _ = run.TellAsync(new RunInput.Saved(result)).AsTask();
         }
 
-        var server = Build(
-            options,
-            loggers,
-            new TrainingService(spec, dataset, options, run, KnownAnswer.Compute(VectorKernels.Best), time),
-            new ControlService(run, options, log));
+        WebApplication server;
         try
         {
-            await server.StartAsync();
+            server = await ListenAsync(
+                options,
+                loggers,
+                new TrainingService(spec, dataset, options, run, KnownAnswer.Compute(VectorKernels.Best), time, segment?.FullPath ?? ""),
+                new ControlService(run, options, log));
         }
-        catch (IOException e) when (e.InnerException is AddressInUseException)
+        catch
         {
-            await server.DisposeAsync();
-            throw new InvalidInputException(
-                $"Port {options.Listen.Port} on {options.Listen.Address} is in use by another program. Stop it, or choose another port with --listen HOST:PORT (port 0 takes any free one).", e);
-        }
-        catch (SocketException e)
-        {
-            await server.DisposeAsync();
-            throw new InvalidInputException($"Cannot listen on {options.Listen}: {e.Message}. Choose another address with --listen HOST:PORT.", e);
+            segment?.Unlink();
+            throw;
         }
 
         var address = server.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
@@ -111,7 +109,7 @@ public sealed class CoordinatorRun : IAsyncDisposable
         }
 
         Log.Listening(log, endPoint.ToString(), spec.Model.Name, spec.Dataset.Name, spec.TotalSteps, spec.ShardCount);
-        return new CoordinatorRun(server, run, endPoint);
+        return new CoordinatorRun(server, run, endPoint, segment);
     }
 
     /// <summary>Ends the run at once: workers are told that it was stopped. Does nothing if it has ended.</summary>
@@ -156,6 +154,48 @@ public sealed class CoordinatorRun : IAsyncDisposable
     {
         await AbortAsync();
         await _server.DisposeAsync();
+        _segment?.Unlink();
+        _segment?.Dispose();
+    }
+
+    /// <summary>(8.1) Memory for workers on this host, if there is enough.</summary>
+    private static RunSegment? ShareMemory(CoordinatorOptions options, ulong incarnation, RunSpec spec, ILogger log)
+    {
+        if (options.SharedMemoryDirectory is not { } directory)
+        {
+            return null;
+        }
+
+        try
+        {
+            return RunSegment.Create(directory, incarnation, spec.Model.ParameterLayout().Length);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.NoSharedMemory(log, "Every worker", e.Message);
+            return null;
+        }
+    }
+
+    private static async Task<WebApplication> ListenAsync(CoordinatorOptions options, ILoggerFactory loggers, TrainingService service, ControlService control)
+    {
+        var server = Build(options, loggers, service, control);
+        try
+        {
+            await server.StartAsync();
+            return server;
+        }
+        catch (IOException e) when (e.InnerException is AddressInUseException)
+        {
+            await server.DisposeAsync();
+            throw new InvalidInputException(
+                $"Port {options.Listen.Port} on {options.Listen.Address} is in use by another program. Stop it, or choose another port with --listen HOST:PORT (port 0 takes any free one).", e);
+        }
+        catch (SocketException e)
+        {
+            await server.DisposeAsync();
+            throw new InvalidInputException($"Cannot listen on {options.Listen}: {e.Message}. Choose another address with --listen HOST:PORT.", e);
+        }
     }
 
     private static WebApplication Build(CoordinatorOptions options, ILoggerFactory loggers, TrainingService service, ControlService control)

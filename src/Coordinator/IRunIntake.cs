@@ -2,8 +2,8 @@ using DistTrain.Core.Training;
 
 namespace DistTrain.Coordinator;
 
-/// <summary>A run as those see it who read what workers send; for any thread.</summary>
-internal interface IRunIntake
+/// <summary>What judging a partial needs to know of a run; for any thread.</summary>
+internal interface IRunFacts
 {
     /// <summary>Which coordinator this is.</summary>
     ulong Incarnation { get; }
@@ -22,7 +22,11 @@ internal interface IRunIntake
 
     /// <summary>Whether everything in a partial is finite.</summary>
     bool IsFinite(Partial partial);
+}
 
+/// <summary>A run as those see it who read what workers send; for any thread.</summary>
+internal interface IRunIntake : IRunFacts
+{
     /// <summary>Tells the run something; waits while it has much to do.</summary>
     /// <returns>False if the run is over and nobody listens.</returns>
     ValueTask<bool> TellAsync(RunInput input);

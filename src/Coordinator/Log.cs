@@ -12,6 +12,9 @@ internal static partial class Log
     [LoggerMessage(101, LogLevel.Warning, "Listening on {EndPoint} without credentials (--insecure): whoever reaches it can join the run")]
     public static partial void Insecure(ILogger log, string endPoint);
 
+    [LoggerMessage(102, LogLevel.Warning, "{Who} exchanges tensors over gRPC, slower: no shared memory: {Reason}")]
+    public static partial void NoSharedMemory(ILogger log, string who, string reason);
+
     [LoggerMessage(110, LogLevel.Information, "Joined: {Worker}, {Threads} threads of {VectorBits}-bit vectors, from {Peer}")]
     public static partial void Joined(ILogger log, WorkerInfo worker, int threads, int vectorBits, string peer);
 

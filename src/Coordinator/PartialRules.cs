@@ -40,7 +40,9 @@ internal static class PartialRules
     /// <param name="parameterCount">Elements of the model's gradient.</param>
     /// <param name="current">The round being computed; null before the first.</param>
     /// <param name="lease">The worker's last lease; null before the first.</param>
-    public static PartialJudgement Judge(PartialHeader header, ulong incarnation, RunSpec spec, int parameterCount, Round? current, Lease? lease)
+    /// <param name="isInPlace">Whether its gradient lies in shared memory, and needs no checksum.</param>
+    public static PartialJudgement Judge(
+        PartialHeader header, ulong incarnation, RunSpec spec, int parameterCount, Round? current, Lease? lease, bool isInPlace = false)
     {
         // The length comes first: even chunks to be dropped are never more than one tensor of the model.
         if (Rounds.FromWire(header.Kind, header.Version, spec) is not { } round)
@@ -54,7 +56,7 @@ internal static class PartialRules
             return Disconnect($"a partial of {header.LengthBytes} bytes was announced; here it has {expectedBytes}");
         }
 
-        if (header.Checksum.Length != Checksum.SizeBytes)
+        if (!isInPlace && header.Checksum.Length != Checksum.SizeBytes)
         {
             return Disconnect($"a checksum has {Checksum.SizeBytes} bytes, not {header.Checksum.Length}");
         }

@@ -12,7 +12,9 @@ namespace DistTrain.Coordinator;
 /// <param name="incarnation">Which coordinator this is.</param>
 /// <param name="knownAnswer">What every worker must compute.</param>
 /// <param name="quarantine">Who may not come back.</param>
-internal sealed class Reception(RunSpec spec, CoordinatorOptions options, ulong incarnation, byte[] knownAnswer, Quarantine quarantine)
+/// <param name="sharedMemoryPath">Where workers on this host find the run's memory; empty if it has none to share.</param>
+internal sealed class Reception(
+    RunSpec spec, CoordinatorOptions options, ulong incarnation, byte[] knownAnswer, Quarantine quarantine, string sharedMemoryPath = "")
 {
     private readonly string _specJson = SpecJson.Write(spec, indented: false);
     private readonly ConcurrentDictionary<int, WorkerConnection> _attached = new();
@@ -35,6 +37,7 @@ internal sealed class Reception(RunSpec spec, CoordinatorOptions options, ulong 
             RunSpecJson = _specJson,
             HeartbeatIntervalMilliseconds = (uint)options.HeartbeatInterval.TotalMilliseconds,
             DeadTimeMilliseconds = (uint)options.DeadTime.TotalMilliseconds,
+            SharedMemoryPath = hello.SharesMemory ? sharedMemoryPath : "",
         };
         welcome.Checksum = Checksum.Of(welcome);
         connection.Outbox.Send(new CoordinatorMessage { Welcome = welcome });

@@ -22,10 +22,14 @@ internal sealed class Roster(ConductorSetup setup, Stragglers stragglers, Quaran
     private readonly ILogger _log = setup.Log;
     private readonly IClusterObserver? _observer = setup.ClusterObserver;
     private readonly Dictionary<int, WorkerConnection> _connections = [];
+    private WorkerConnection[] _sharing = [];
     private int? _slowest;
 
     /// <summary>Everybody attached, by id.</summary>
     public IReadOnlyDictionary<int, WorkerConnection> Connections => _connections;
+
+    /// <summary>Those that share memory with this coordinator, at this moment.</summary>
+    public ReadOnlySpan<WorkerConnection> Sharing => _sharing;
 
     /// <summary>A worker was welcomed.</summary>
     public void Attach(WorkerConnection connection, TimeSpan now)
@@ -38,6 +42,7 @@ internal sealed class Roster(ConductorSetup setup, Stragglers stragglers, Quaran
     public void Join(WorkerConnection connection)
     {
         connection.IsMember = true;
+        _sharing = connection.Shared is null ? _sharing : [.. _sharing, connection];
         stragglers.Joined(connection.Info.Id);
         Log.Joined(_log, connection.Info, connection.Info.Threads, connection.Info.VectorBits, connection.Info.Peer);
         _observer?.WorkerJoined(connection.Info);
@@ -58,6 +63,7 @@ internal sealed class Roster(ConductorSetup setup, Stragglers stragglers, Quaran
         }
 
         connection.Abort();
+        StopSharing(connection);
         if (!connection.IsMember)
         {
             Log.NeverReady(_log, connection.Info, reason);
@@ -81,6 +87,25 @@ internal sealed class Roster(ConductorSetup setup, Stragglers stragglers, Quaran
         Log.Lost(_log, connection.Info, reason);
         _observer?.WorkerLost(connection.Info, reason);
         return true;
+    }
+
+    /// <summary>The run is over: nobody shares memory any more.</summary>
+    public void StopSharing()
+    {
+        foreach (var connection in _sharing)
+        {
+            StopSharing(connection);
+        }
+    }
+
+    private void StopSharing(WorkerConnection connection)
+    {
+        if (connection.Shared is { } shared)
+        {
+            connection.Shared = null;
+            _sharing = [.. _sharing.Where(other => other != connection)];
+            shared.Dispose();
+        }
     }
 
     /// <summary>Somebody may not join.</summary>

@@ -3,6 +3,7 @@ using DistTrain.Core.Checkpoints;
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
+using DistTrain.Transport.SharedMemory;
 using DistTrain.Transport.Wire;
 using Microsoft.Extensions.Logging;
 using RoundKind = DistTrain.Core.Training.RoundKind;
@@ -19,18 +20,22 @@ namespace DistTrain.Coordinator;
 /// <param name="ClusterObserver">Told what happens to workers; may be null.</param>
 /// <param name="Log">Where logs go.</param>
 /// <param name="Time">Where time comes from.</param>
+/// <param name="Segment">The memory shared with workers on this host, which lives at least as long as the conductor; null for none.</param>
 internal sealed record ConductorSetup(
     RunSpec Spec, CoordinatorOptions Options, ulong Incarnation, TrainingSnapshot? From, IRunRecorder? Recorder,
-    ITrainingObserver? Observer, IClusterObserver? ClusterObserver, ILogger Log, TimeProvider Time);
+    ITrainingObserver? Observer, IClusterObserver? ClusterObserver, ILogger Log, TimeProvider Time, RunSegment? Segment = null);
 
 /// <summary>
 /// Turns what the run is told into the session's events and carries out the session's effects; it alone touches session, state and membership.
 /// Synchronous: one input, then everything that follows from it. Numbers in comments are steps of docs/protocol.md.
 /// </summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "The state passes to whoever takes the result, or is disposed of by the run that owns the conductor.")]
-internal sealed class RunConductor
+internal sealed class RunConductor : IRunFacts
 {
     private const int MaximumReturnsInRow = 16;
+
+    /// <summary>Partials that a worker may have with the coordinator besides one for each of its threads: one more than it usually computes, and the last slot, for what finds no other.</summary>
+    private const int SpareSlots = 2;
 
     private readonly ConductorSetup _setup;
     private readonly CoordinatorOptions _options;
@@ -62,7 +67,7 @@ internal sealed class RunConductor
         _clusterObserver = setup.ClusterObserver;
         _log = setup.Log;
         _workersToStart = _options.WorkersToStart;
-        State = new TrainingState(setup.Spec, VectorKernels.Best, setup.From);
+        State = new TrainingState(setup.Spec, VectorKernels.Best, setup.From, setup.Segment?.ParameterBuffer());
         _session = new TrainingSession(
             setup.Spec,
             new SessionOptions(_workersToStart, _options.MinimumWorkers, _options.AuditShare, setup.Recorder is not null, _options.CheckpointSteps),
@@ -87,10 +92,25 @@ internal sealed class RunConductor
     /// <summary>The numbers of the run.</summary>
     public TrainingState State { get; }
 
+    /// <inheritdoc/>
+    public ulong Incarnation => _setup.Incarnation;
+
+    /// <inheritdoc/>
+    public int ParameterCount => State.Parameters.Layout.Length;
+
+    /// <inheritdoc/>
+    public PartialPools Pools => State.Pools;
+
+    /// <inheritdoc/>
+    public bool IsAuditing => _options.AuditShare > 0;
+
+    /// <inheritdoc/>
+    public bool IsFinite(Partial partial) => State.IsFinite(partial);
+
     /// <summary>Who may not come back; for any thread.</summary>
     public Quarantine Quarantine { get; }
 
-    /// <summary>The round being computed, for any thread; null before the first.</summary>
+    /// <inheritdoc/>
     public Round? CurrentRound => Volatile.Read(ref _current)?.Round;
 
     /// <summary>Whether the run is over.</summary>
@@ -117,8 +137,8 @@ internal sealed class RunConductor
             case RunInput.Attached(var connection):
                 _roster.Attach(connection, _clock.Now);
                 break;
-            case RunInput.Ready(var connection) when _roster.Connections.ContainsKey(connection.Info.Id):
-                Join(connection);
+            case RunInput.Ready(var connection, var nonce) when _roster.Connections.ContainsKey(connection.Info.Id):
+                Join(connection, nonce);
                 break;
             case RunInput.PartialArrived arrived:
                 Arrive(arrived);
@@ -127,6 +147,8 @@ internal sealed class RunConductor
                 Return(connection, leaseId, reason);
                 break;
             case RunInput.Left(var connection, var reason, var inOrder):
+                // What it has said in shared memory came before its goodbye.
+                TakeShared(connection);
                 Lose(connection, reason, inOrder ? Loss.Left : Loss.Crashed);
                 break;
             case RunInput.Refused(var peer, var reason):
@@ -159,8 +181,38 @@ internal sealed class RunConductor
         _waiting.Observe(_clock.Now, _reports.IsShortOfWorkers || _session.NeedsAnotherOpinion);
     }
 
+    /// <summary>Takes everything that workers on this host have said in shared memory.</summary>
+    /// <returns>Whether there was anything.</returns>
+    public bool TakeShared()
+    {
+        var any = false;
+        // Whoever joins or is lost meanwhile changes the roster: at most one round is computed by those of a moment before.
+        foreach (var connection in _roster.Sharing)
+        {
+            any |= TakeShared(connection);
+        }
+
+        return any;
+    }
+
+    private bool TakeShared(WorkerConnection connection)
+    {
+        var any = false;
+        while (!HasEnded && connection.Shared?.Take(this) is { } input)
+        {
+            any = true;
+            Take(input);
+        }
+
+        return any;
+    }
+
     /// <summary>Answers who still waits for an answer.</summary>
-    public void End(Exception? failure) => _pending.Ended(State.StepsDone, failure is OperationCanceledException, failure is RunStoppedException);
+    public void End(Exception? failure)
+    {
+        _pending.Ended(State.StepsDone, failure is OperationCanceledException, failure is RunStoppedException);
+        _roster.StopSharing();
+    }
 
     private TimeSpan RoundTook => _clock.Now - _times.Since;
 
@@ -198,7 +250,11 @@ internal sealed class RunConductor
         {
             case EffectKind.SendParameters:
                 // (3.1)
-                _roster.Connections[effect.Worker].Outbox.SendParameters(_broadcast.Messages(effect.Round.Version, State));
+                if (_roster.Connections[effect.Worker] is { Shared: null } remote)
+                {
+                    remote.Outbox.SendParameters(_broadcast.Messages(effect.Round.Version, State));
+                }
+
                 break;
             case EffectKind.Lease:
                 Grant(effect.Lease);
@@ -206,7 +262,7 @@ internal sealed class RunConductor
             case EffectKind.Revoke:
                 // (3.3)
                 _stragglers.Revoked(effect.Worker);
-                _roster.Connections[effect.Worker].Outbox.Send(new CoordinatorMessage { Revoked = new LeaseRevoked { LeaseId = (ulong)effect.Lease.Id } });
+                _roster.Connections[effect.Worker].Revoke(effect.Lease.Id);
                 break;
             case EffectKind.AnswerPartial:
                 Answer(effect);
@@ -265,10 +321,30 @@ internal sealed class RunConductor
         _roster.NameSlowest();
     }
 
-    private void Join(WorkerConnection connection)
+    private void Join(WorkerConnection connection, ReadOnlyMemory<byte> nonce)
     {
+        if (_setup.Segment is { } segment && nonce.Span.SequenceEqual(segment.Nonce))
+        {
+            Share(connection, segment);
+        }
+
         _roster.Join(connection);
         Apply(SessionEvent.WorkerJoined(connection.Info.Id, connection.Info.Name));
+    }
+
+    /// <summary>(8.2) Gives a worker on this host its region, or lets it go on over gRPC where there is no memory left.</summary>
+    private void Share(WorkerConnection connection, RunSegment segment)
+    {
+        try
+        {
+            var region = segment.CreateRegion(connection.Info.Id, Math.Min(connection.Info.Threads + SpareSlots, WorkerRegion.MaximumSlots));
+            connection.Shared = new SharedIntake(connection, region, _setup.Spec);
+            connection.Outbox.Send(new CoordinatorMessage { Region = connection.Shared.Invitation });
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.NoSharedMemory(_log, connection.Info.ToString(), e.Message);
+        }
     }
 
     /// <summary>(5.1) Whatever ends a connection ends here, once; its leases go to others.</summary>
@@ -292,17 +368,14 @@ internal sealed class RunConductor
         connection.Lease = lease;
         connection.Deadlines!.LeaseGranted(_clock.Now);
         _stragglers.Granted(lease);
-        connection.Outbox.SendLease(new CoordinatorMessage
+        connection.Grant(new LeaseGranted
         {
-            Lease = new LeaseGranted
-            {
-                LeaseId = (ulong)lease.Id,
-                Kind = Rounds.ToWire(lease.Round.Kind),
-                Version = (ulong)lease.Round.Version,
-                ShardCount = (uint)lease.Round.ShardCount,
-                FirstShard = (uint)lease.Range.Start,
-                EndShard = (uint)lease.Range.End,
-            },
+            LeaseId = (ulong)lease.Id,
+            Kind = Rounds.ToWire(lease.Round.Kind),
+            Version = (ulong)lease.Round.Version,
+            ShardCount = (uint)lease.Round.ShardCount,
+            FirstShard = (uint)lease.Range.Start,
+            EndShard = (uint)lease.Range.End,
         });
 
         var range = lease.Range;
@@ -381,21 +454,18 @@ internal sealed class RunConductor
             return;
         }
 
-        connection.Outbox.Send(new CoordinatorMessage
+        connection.Answer(new PartialAnswer
         {
-            Answer = new PartialAnswer
+            LeaseId = (ulong)leaseId,
+            FirstShard = (uint)effect.Node.Start,
+            EndShard = (uint)effect.Node.End,
+            Verdict = effect.Verdict switch
             {
-                LeaseId = (ulong)leaseId,
-                FirstShard = (uint)effect.Node.Start,
-                EndShard = (uint)effect.Node.End,
-                Verdict = effect.Verdict switch
-                {
-                    PartialVerdict.Counted => Verdict.Counted,
-                    PartialVerdict.Held => Verdict.Held,
-                    PartialVerdict.NotFinite => Verdict.NotFinite,
-                    PartialVerdict.Duplicate => Verdict.Duplicate,
-                    _ => Verdict.Stale,
-                },
+                PartialVerdict.Counted => Verdict.Counted,
+                PartialVerdict.Held => Verdict.Held,
+                PartialVerdict.NotFinite => Verdict.NotFinite,
+                PartialVerdict.Duplicate => Verdict.Duplicate,
+                _ => Verdict.Stale,
             },
         });
     }

@@ -10,7 +10,9 @@ internal abstract record RunInput
     public sealed record Attached(WorkerConnection Connection) : RunInput;
 
     /// <summary>A worker is ready for leases.</summary>
-    public sealed record Ready(WorkerConnection Connection) : RunInput;
+    /// <param name="Connection">Which one.</param>
+    /// <param name="SharedMemoryNonce">What it has read in the run's shared memory; empty if nothing.</param>
+    public sealed record Ready(WorkerConnection Connection, ReadOnlyMemory<byte> SharedMemoryNonce = default) : RunInput;
 
     /// <summary>A partial came whole and undamaged; it belongs to the run loop now.</summary>
     /// <param name="Connection">From whom.</param>

@@ -6,10 +6,11 @@ using Grpc.Core;
 namespace DistTrain.Coordinator;
 
 /// <summary>The gRPC side of the coordinator: one <see cref="Attach"/> call per worker. It reads, checks and receives; the run loop decides.</summary>
-internal sealed class TrainingService(RunSpec spec, Dataset dataset, CoordinatorOptions options, ClusterRun run, byte[] knownAnswer, TimeProvider time)
+internal sealed class TrainingService(
+    RunSpec spec, Dataset dataset, CoordinatorOptions options, ClusterRun run, byte[] knownAnswer, TimeProvider time, string sharedMemoryPath)
     : Training.TrainingBase
 {
-    private readonly Reception _reception = new(spec, options, run.Incarnation, knownAnswer, run.Quarantine);
+    private readonly Reception _reception = new(spec, options, run.Incarnation, knownAnswer, run.Quarantine, sharedMemoryPath);
 
     /// <inheritdoc/>
     public override Task<HeartbeatReply> Heartbeat(HeartbeatRequest request, ServerCallContext context) => Task.FromResult(_reception.Heartbeat(request));

@@ -1,4 +1,5 @@
 using DistTrain.Core.Training;
+using DistTrain.Transport.Wire;
 
 namespace DistTrain.Coordinator;
 
@@ -39,11 +40,49 @@ internal sealed class WorkerConnection(WorkerInfo info) : IDisposable
     /// <summary>Run loop: what time does to it; null before the loop knows it.</summary>
     public WorkerDeadlines? Deadlines { get; set; }
 
+    /// <summary>Run loop: the memory that it shares with this coordinator; null where tensors travel over gRPC.</summary>
+    public SharedIntake? Shared { get; set; }
+
     /// <summary>Run loop: leases given back, or delivered unusable, one after the other.</summary>
     public int ReturnsInRow { get; set; }
 
     /// <summary>Run loop: whether it has delivered a usable partial.</summary>
     public bool HasDelivered { get; set; }
+
+    /// <summary>Run loop: (3.2)</summary>
+    public void Grant(LeaseGranted lease)
+    {
+        if (Shared is { } shared)
+        {
+            shared.Grant(lease);
+        }
+        else
+        {
+            Outbox.SendLease(new CoordinatorMessage { Lease = lease });
+        }
+    }
+
+    /// <summary>Run loop: (3.3)</summary>
+    public void Revoke(long leaseId)
+    {
+        if (Shared is { } shared)
+        {
+            shared.Revoke(leaseId);
+        }
+        else
+        {
+            Outbox.Send(new CoordinatorMessage { Revoked = new LeaseRevoked { LeaseId = (ulong)leaseId } });
+        }
+    }
+
+    /// <summary>Run loop: (4.3). Through shared memory there are no answers: they decide nothing.</summary>
+    public void Answer(PartialAnswer answer)
+    {
+        if (Shared is null)
+        {
+            Outbox.Send(new CoordinatorMessage { Answer = answer });
+        }
+    }
 
     /// <summary>Notes a sign of life; any thread.</summary>
     public void Heard() => Volatile.Write(ref _heard, 1);

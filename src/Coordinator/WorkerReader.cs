@@ -32,7 +32,7 @@ internal sealed class WorkerReader(WorkerConnection connection, RunSpec spec, Da
             case WorkerMessage.KindOneofCase.Ready when !_isReady:
                 // (2.3)
                 _isReady = true;
-                await run.TellAsync(new RunInput.Ready(connection));
+                await run.TellAsync(new RunInput.Ready(connection, message.Ready.SharedMemoryNonce.Memory));
                 return null;
             case WorkerMessage.KindOneofCase.Partial when _isReady:
                 return await AnnounceAsync(message.Partial);

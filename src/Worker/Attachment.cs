@@ -4,6 +4,7 @@ using DistTrain.Core.Data;
 using DistTrain.Core.Formats;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
+using DistTrain.Transport.SharedMemory;
 using DistTrain.Transport.Wire;
 using Google.Protobuf;
 using Grpc.Core;
@@ -23,6 +24,7 @@ internal sealed class Attachment : IComputeListener
     private readonly byte[] _knownAnswer;
     private readonly DatasetSource _datasets;
     private readonly ILogger _log;
+    private readonly bool _sharesMemory;
     private readonly TimeProvider _time;
     private readonly Outgoing _outgoing = new();
     private readonly TaskCompletionSource<Exception> _computeFailed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -32,9 +34,13 @@ internal sealed class Attachment : IComputeListener
     private ComputeThread? _compute;
     private Task _reading = Task.CompletedTask;
     private CoordinatorReader? _reader;
+    private RunSegment? _segment;
+    private SharedChannel? _shared;
 
-    public Attachment(Clients clients, WorkerOptions options, byte[] knownAnswer, DatasetSource datasets, ILogger log, TimeProvider time)
+    public Attachment(
+        Clients clients, WorkerOptions options, byte[] knownAnswer, DatasetSource datasets, ILogger log, TimeProvider time, bool sharesMemory = false)
     {
+        _sharesMemory = sharesMemory;
         _clients = clients;
         _options = options;
         _knownAnswer = knownAnswer;
@@ -42,6 +48,9 @@ internal sealed class Attachment : IComputeListener
         _log = log;
         _time = time;
     }
+
+    /// <summary>Whether the coordinator's memory was there and this worker's part of it was not: the next attachment does without.</summary>
+    public bool SharingFailed { get; private set; }
 
     /// <summary>Attaches and works until the call ends or <paramref name="stop"/> asks to leave.</summary>
     /// <param name="patience">How long to wait for an answer at most.</param>
@@ -96,6 +105,11 @@ internal sealed class Attachment : IComputeListener
             _compute?.Dispose();
             _reader?.Dispose();
             _pools?.Dispose();
+            _shared?.Dispose();
+            if (_shared is null)
+            {
+                _segment?.Dispose();
+            }
         }
     }
 
@@ -103,7 +117,14 @@ internal sealed class Attachment : IComputeListener
     {
         // (4.1)
         _options.Tamper?.Invoke(lease, partial);
-        var header = PartialHeaders.Of(_welcome.Incarnation, lease, partial, computeTime);
+        var shared = _shared;
+        var header = PartialHeaders.Of(_welcome.Incarnation, lease, partial, computeTime, isInPlace: shared is not null);
+        if (shared is not null)
+        {
+            shared.Deliver(header, partial, _pools!.For(lease.Round.Kind));
+            return;
+        }
+
         _outgoing.SendPartial(header, partial, _pools!.For(lease.Round.Kind));
     }
 
@@ -126,6 +147,7 @@ internal sealed class Attachment : IComputeListener
         Host = Environment.MachineName,
         Name = _options.Name,
         ProcessId = (uint)Environment.ProcessId,
+        SharesMemory = _sharesMemory,
         DatasetDigests = { _datasets.Digests() },
         KnownAnswer = ByteString.CopyFrom(_knownAnswer),
     };
@@ -243,12 +265,55 @@ internal sealed class Attachment : IComputeListener
     private ComputeThread Begin(Dataset dataset)
     {
         _pools = new PartialPools(_spec!.Model.ParameterLayout().Length);
-        return _compute = new ComputeThread(_spec, dataset, _options.Threads, _pools, this, _time);
+        return _compute = new ComputeThread(_spec, dataset, _options.Threads, _pools, this, _time, (int)_welcome.WorkerId);
+    }
+
+    /// <summary>(8.1) The run's memory, if the coordinator is on this host.</summary>
+    private ByteString OpenSegment()
+    {
+        if (!_sharesMemory || _welcome.SharedMemoryPath.Length == 0)
+        {
+            return ByteString.Empty;
+        }
+
+        try
+        {
+            _segment = RunSegment.Open(_welcome.SharedMemoryPath, _welcome.Incarnation, _spec!.Model.ParameterLayout().Length);
+            return ByteString.CopyFrom(_segment.Nonce);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // As it is between two hosts, or two containers.
+            Log.NoSharedMemory(_log, e.Message);
+            return ByteString.Empty;
+        }
+    }
+
+    /// <summary>(8.2) This worker's own.</summary>
+    private string? OpenRegion(SharedRegion invitation)
+    {
+        if (_segment is null || _shared is not null)
+        {
+            return "it offered a region out of turn";
+        }
+
+        try
+        {
+            var shared = new SharedChannel(_segment, invitation, _welcome, _spec!.Model.ParameterLayout().Length);
+            _shared = shared;
+            _compute!.Share(shared);
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            SharingFailed = true;
+            return e.Message;
+        }
     }
 
     private async Task<AttachmentEnd> PrepareAndReadAsync(IAsyncStreamReader<CoordinatorMessage> responses, CancellationToken stop)
     {
-        var reader = _reader = new CoordinatorReader(_spec!, _welcome, _datasets, _outgoing.Send, Begin, _log);
+        var reader = _reader = new CoordinatorReader(_spec!, _welcome, _datasets, _outgoing.Send, Begin, _log, OpenSegment, OpenRegion);
         // Off this thread: looking for the dataset may take a second, in which the heart beats and a wish to stop is heard.
         var dataset = await Task.Run(reader.FindOrAsk, CancellationToken.None);
         if (stop.IsCancellationRequested)

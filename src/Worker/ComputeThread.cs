@@ -2,6 +2,7 @@ using DistTrain.Core.Data;
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Tensors;
 using DistTrain.Core.Training;
+using DistTrain.Transport.SharedMemory;
 using DistTrain.Transport.Wire;
 using RoundKind = DistTrain.Core.Training.RoundKind;
 
@@ -28,7 +29,9 @@ internal interface IComputeListener
 /// </summary>
 internal sealed unsafe class ComputeThread : IComputation, IDisposable
 {
-    private readonly object _gate = new();
+    private readonly Lock _gate = new();
+    private readonly Doorbell _bell = new(spins: true);
+    private readonly int _workerId;
     private readonly RunSpec _spec;
     private readonly Dataset _dataset;
     private readonly IComputeListener _listener;
@@ -40,10 +43,13 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
     private readonly Thread _thread;
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _epochOfOrder = -1;
+    private volatile SharedChannel? _shared;
+    private long _sharedVersion = -1;
 
     /// <summary>Starts the thread.</summary>
-    public ComputeThread(RunSpec spec, Dataset dataset, int threads, PartialPools pools, IComputeListener listener, TimeProvider time)
+    public ComputeThread(RunSpec spec, Dataset dataset, int threads, PartialPools pools, IComputeListener listener, TimeProvider time, int workerId = 0)
     {
+        _workerId = workerId;
         _spec = spec;
         _dataset = dataset;
         _listener = listener;
@@ -92,7 +98,7 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
         {
             if (_queue.Take(lease))
             {
-                Monitor.Pulse(_gate);
+                _bell.Ring();
                 return;
             }
         }
@@ -109,6 +115,14 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
         }
     }
 
+    /// <summary>(8.2) From here on leases, parameters and partials are exchanged in shared memory. Before the first lease.</summary>
+    public void Share(SharedChannel channel)
+    {
+        channel.GiveSlots(_computation.Pools.Training);
+        _shared = channel;
+        _bell.Ring();
+    }
+
     /// <summary>Takes no more leases; the current one is finished, one that waits is returned.</summary>
     public void Stop()
     {
@@ -116,8 +130,10 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
         lock (_gate)
         {
             unbegun = _queue.Stop();
-            Monitor.Pulse(_gate);
         }
+
+        _bell.Ring();
+        _shared?.Close();
 
         if (unbegun is { } lease)
         {
@@ -132,6 +148,7 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
         _thread.Join();
         _computation.Dispose();
         _queue.Dispose();
+        _bell.Dispose();
     }
 
     private void Serve()
@@ -162,21 +179,73 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
 
     private Lease? AwaitLease()
     {
-        lock (_gate)
+        while (true)
         {
-            var lease = _queue.Begin();
-            while (lease is null && !_queue.IsStopping)
+            // The channel may come while this thread waits on its own bell.
+            var shared = _shared;
+            var bell = shared?.Bell ?? _bell;
+            var seen = bell.Value;
+            if (shared is not null)
             {
-                Monitor.Wait(_gate);
-                lease = _queue.Begin();
+                TakeShared(shared);
             }
 
-            return lease;
+            lock (_gate)
+            {
+                if (_queue.Begin() is { } lease)
+                {
+                    return lease;
+                }
+
+                if (_queue.IsStopping)
+                {
+                    return null;
+                }
+            }
+
+            if (shared == _shared)
+            {
+                bell.Await(seen);
+            }
+        }
+    }
+
+    /// <summary>Looks for what the coordinator has put into shared memory.</summary>
+    private void TakeShared(SharedChannel shared)
+    {
+        if (shared.TakeLease() is { } granted)
+        {
+            if (Leases.Of(granted, _spec, _workerId) is { } lease)
+            {
+                Take(lease);
+            }
+            else
+            {
+                throw new InvalidOperationException($"The coordinator broke the protocol: {Leases.Describe(granted)}");
+            }
+        }
+
+        lock (_gate)
+        {
+            _queue.RevokeThrough(shared.RevokedThrough);
         }
     }
 
     private bool TakeParameters(long version)
     {
+        if (_shared is { } shared)
+        {
+            // Those of the newest lease; if that is another by now, nobody wants this one's result.
+            if (_sharedVersion != version)
+            {
+                _sharedVersion = version;
+                _computation.UseParameters(shared.Parameters);
+            }
+
+            shared.Reclaim(_computation.Pools.Training);
+            return true;
+        }
+
         lock (_gate)
         {
             var fits = _queue.TakeParameters(version, out var areNew);
@@ -209,6 +278,11 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
         }
 
         var computeTime = _time.GetElapsedTime(began);
+        if (_shared is { } shared)
+        {
+            TakeShared(shared);
+        }
+
         bool isRevoked;
         lock (_gate)
         {

@@ -2,6 +2,7 @@ using DistTrain.Core.Data;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
 using DistTrain.Transport.Wire;
+using Google.Protobuf;
 using Microsoft.Extensions.Logging;
 
 namespace DistTrain.Worker;
@@ -16,8 +17,17 @@ namespace DistTrain.Worker;
 /// <param name="send">Sends to the coordinator.</param>
 /// <param name="begin">Gets ready to compute with the dataset.</param>
 /// <param name="log">Where logs go.</param>
+/// <param name="openSegment">(8.1) Opens the run's shared memory and says its nonce, empty if there is none; null for a worker that shares none.</param>
+/// <param name="openRegion">(8.2) Opens this worker's, and says what is wrong; null for a worker that shares none.</param>
 internal sealed class CoordinatorReader(
-    RunSpec spec, Welcome welcome, IDatasetSource datasets, Action<WorkerMessage> send, Func<Dataset, IComputation> begin, ILogger log) : IDisposable
+    RunSpec spec,
+    Welcome welcome,
+    IDatasetSource datasets,
+    Action<WorkerMessage> send,
+    Func<Dataset, IComputation> begin,
+    ILogger log,
+    Func<ByteString>? openSegment = null,
+    Func<SharedRegion, string?>? openRegion = null) : IDisposable
 {
     private readonly ChunkReader _chunks = new();
     private DatasetIntake? _dataset;
@@ -39,7 +49,7 @@ internal sealed class CoordinatorReader(
     {
         _computation = begin(dataset);
         _parameters = new ParametersIntake(welcome.Incarnation, spec.Model.ParameterLayout().Length, _computation, _chunks, log);
-        send(new WorkerMessage { Ready = new Ready() });
+        send(new WorkerMessage { Ready = new Ready { SharedMemoryNonce = openSegment?.Invoke() ?? ByteString.Empty } });
     }
 
     /// <summary>Takes one message.</summary>
@@ -61,6 +71,8 @@ internal sealed class CoordinatorReader(
                 };
             case CoordinatorMessage.KindOneofCase.Lease when _parameters is not null:
                 return TakeLease(message.Lease);
+            case CoordinatorMessage.KindOneofCase.Region when _parameters is not null && openRegion is not null:
+                return openRegion(message.Region);
             case CoordinatorMessage.KindOneofCase.Revoked when _parameters is not null:
                 // (3.3)
                 _computation!.Revoke((long)message.Revoked.LeaseId);
@@ -101,14 +113,12 @@ internal sealed class CoordinatorReader(
     /// <summary>(3.2)</summary>
     private string? TakeLease(LeaseGranted lease)
     {
-        if (Rounds.FromWire(lease.Kind, lease.Version, spec) is not { } round
-            || lease.ShardCount != (uint)round.ShardCount
-            || Rounds.Range(lease.FirstShard, lease.EndShard, round.ShardCount) is not { } range)
+        if (Leases.Of(lease, spec, (int)welcome.WorkerId) is not { } granted)
         {
-            return $"lease {lease.LeaseId} is of shards [{lease.FirstShard}, {lease.EndShard}) of {lease.ShardCount} of {lease.Kind} {lease.Version}, which the run does not have";
+            return Leases.Describe(lease);
         }
 
-        _computation!.Take(new Lease((long)lease.LeaseId, (int)welcome.WorkerId, round, range));
+        _computation!.Take(granted);
         return null;
     }
 }

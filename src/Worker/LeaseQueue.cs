@@ -59,6 +59,17 @@ internal sealed class LeaseQueue(int parameterCount) : IDisposable
         return true;
     }
 
+    /// <summary>Drops leases up to this id, as <see cref="Revoke"/> does one.</summary>
+    public void RevokeThrough(long leaseId)
+    {
+        if (_next?.Id <= leaseId)
+        {
+            _next = null;
+        }
+
+        _currentIsRevoked |= _computing <= leaseId;
+    }
+
     /// <summary>Drops a lease that has not begun, and the result of the one being computed.</summary>
     public void Revoke(long leaseId)
     {

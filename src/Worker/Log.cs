@@ -12,6 +12,9 @@ internal static partial class Log
     [LoggerMessage(201, LogLevel.Information, "Attached as worker {WorkerId}; the run is {Model} on {Dataset}")]
     public static partial void Welcome(ILogger log, uint workerId, string model, string dataset);
 
+    [LoggerMessage(205, LogLevel.Information, "No memory is shared with the coordinator: {Reason}")]
+    public static partial void NoSharedMemory(ILogger log, string reason);
+
     [LoggerMessage(202, LogLevel.Warning, "Not attached to {Address}: {Reason}; trying again for {Seconds:0} s")]
     public static partial void Retrying(ILogger log, Uri address, string reason, double seconds);
 

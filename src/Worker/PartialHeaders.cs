@@ -12,7 +12,8 @@ internal static class PartialHeaders
     /// <param name="lease">What it was computed for.</param>
     /// <param name="partial">What was computed.</param>
     /// <param name="computeTime">How long that took.</param>
-    public static PartialHeader Of(ulong incarnation, Lease lease, Partial partial, TimeSpan computeTime)
+    /// <param name="isInPlace">Whether its gradient lies in shared memory, and needs no checksum.</param>
+    public static PartialHeader Of(ulong incarnation, Lease lease, Partial partial, TimeSpan computeTime, bool isInPlace = false)
     {
         var bytes = TensorBytes.Of(partial.Gradient);
         var header = new PartialHeader
@@ -30,7 +31,11 @@ internal static class PartialHeaders
             LengthBytes = (ulong)bytes.Length,
             ComputeMicroseconds = (uint)Math.Min(computeTime.TotalMicroseconds, uint.MaxValue),
         };
-        header.Checksum = Checksum.Of(header, bytes.Span);
+        if (!isInPlace)
+        {
+            header.Checksum = Checksum.Of(header, bytes.Span);
+        }
+
         return header;
     }
 }

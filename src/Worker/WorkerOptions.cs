@@ -2,6 +2,7 @@ using DistTrain.Core;
 using DistTrain.Core.Data;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
+using DistTrain.Transport.SharedMemory;
 using Grpc.Core.Interceptors;
 
 namespace DistTrain.Worker;
@@ -19,6 +20,9 @@ public sealed record WorkerOptions
     /// process id.
     /// </summary>
     public string Name { get; init; } = "";
+
+    /// <summary>Whether to share memory with a coordinator on this host; default true where the system can.</summary>
+    public bool SharesMemory { get; init; } = RunSegment.IsSupported;
 
     /// <summary>Threads that share a lease; at least 1, default 1.</summary>
     public int Threads { get; init; } = 1;

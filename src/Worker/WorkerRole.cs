@@ -63,6 +63,7 @@ public static class WorkerRole
         var backoff = new Backoff(Random.Shared.NextDouble);
 #pragma warning restore CA5394
         using var clients = new Clients(address, options.Interceptor);
+        var sharesMemory = options.SharesMemory;
         var since = time.GetTimestamp();
         var timeout = options.StartTimeout;
         var left = timeout;
@@ -71,7 +72,9 @@ public static class WorkerRole
             while (true)
             {
                 stop.ThrowIfCancellationRequested();
-                var end = await new Attachment(clients, options, knownAnswer, datasets, log, time).RunAsync(left, stop);
+                var attachment = new Attachment(clients, options, knownAnswer, datasets, log, time, sharesMemory);
+                var end = await attachment.RunAsync(left, stop);
+                sharesMemory &= !attachment.SharingFailed;
                 if (end.Outcome is { } outcome)
                 {
                     return outcome;

@@ -4,6 +4,7 @@ using DistTrain.Cli.Runs;
 using DistTrain.Cli.Verbs;
 using DistTrain.Cli.Views;
 using DistTrain.Core.Training;
+using DistTrain.Transport.SharedMemory;
 
 namespace DistTrain.Cli.Experiments;
 
@@ -47,7 +48,8 @@ internal sealed class ExperimentTraining(VerbCall call, int workers, int threads
             using var run = OpenRun.Open(RunDirectory.Create(scratch.FullName), view, CommonOptions.DefaultKeepCheckpoints, call.Surroundings);
             using var reporter = new RunReporter(spec, run.Directory, view, call.Surroundings, workers, threads, resumedFrom: null) { Also = recorder };
             var context = new RunContext(spec, plan.Data, run, From: null, CheckpointRule.Parse("off"), reporter, DataDirectory: null);
-            var options = ClusterTraining.Options(new Membership(workers, Minimum: 1, CommonOptions.MostWorkers, AuditShare: 0)) with
+            var membership = new Membership(workers, Minimum: 1, CommonOptions.MostWorkers, AuditShare: 0, SharesMemory: RunSegment.IsSupported);
+            var options = ClusterTraining.Options(membership) with
             {
                 Listen = new IPEndPoint(IPAddress.Loopback, 0),
                 StartTimeout = CommonOptions.DefaultStartTimeout,

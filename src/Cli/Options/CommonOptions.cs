@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using DistTrain.Cli.Runs;
+using DistTrain.Transport.SharedMemory;
 using DistTrain.Core.Data;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
@@ -240,6 +241,13 @@ public static class CommonOptions
     public static readonly Setting<int> MaximumWorkers = Settings.Count(
         "--max-workers", $"More workers are refused for the time being. At least 1, default {MostWorkers}.", 1, MostWorkers);
 
+    /// <summary>--transport</summary>
+    public static readonly Setting<string> Transport = Settings.Name(
+        "--transport", "How tensors travel: auto (workers on the coordinator's host share its memory, others use gRPC) or grpc (all use gRPC). Default auto.", ["auto", "grpc"]);
+
+    /// <summary>Whether workers on the coordinator's host may share its memory.</summary>
+    public static bool SharesMemory(SettingValues values) => RunSegment.IsSupported && values.Get(Transport, "auto") == "auto";
+
     /// <summary>--audit</summary>
     public static readonly Setting<double> Audit = Settings.Number(
         "--audit", "Share of the work that a second worker does again: other bits are found, a third worker decides. 0 to 1, default 0.", x => x is >= 0 and <= 1, "from 0 to 1");
@@ -269,7 +277,7 @@ public static class CommonOptions
     public static readonly Setting<bool> EndWithInput = Settings.Flag("--end-with-input", "End when standard input is closed.", hidden: true);
 
     /// <summary>How many workers a run has and how far it trusts them.</summary>
-    public static readonly IReadOnlyList<Setting> OfMembership = [MinimumWorkers, MaximumWorkers, Audit];
+    public static readonly IReadOnlyList<Setting> OfMembership = [MinimumWorkers, MaximumWorkers, Audit, Transport];
 
     /// <summary>What makes up a RunSpec, and where its data is.</summary>
     public static readonly IReadOnlyList<Setting> OfRun =

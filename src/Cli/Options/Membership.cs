@@ -7,7 +7,8 @@ namespace DistTrain.Cli.Options;
 /// <param name="Minimum">A later step with so many.</param>
 /// <param name="Maximum">More are refused.</param>
 /// <param name="AuditShare">Of the work, that is done twice.</param>
-public sealed record Membership(int ToStart, int Minimum, int Maximum, double AuditShare)
+/// <param name="SharesMemory">Whether workers on the coordinator's host may share its memory.</param>
+public sealed record Membership(int ToStart, int Minimum, int Maximum, double AuditShare, bool SharesMemory)
 {
     /// <summary>Two workers must compute a node to be compared.</summary>
     private const int WorkersForAudit = 2;
@@ -36,7 +37,7 @@ public sealed record Membership(int ToStart, int Minimum, int Maximum, double Au
                 $"{values.Place(CommonOptions.Audit)} compares what two workers compute, but --workers is {workers}: give at least {WorkersForAudit} (3 to find out which of two is wrong), or leave it out.");
         }
 
-        return workers == 0 ? new Membership(0, 1, 1, 0) : Of(values, workers, audit);
+        return workers == 0 ? new Membership(0, 1, 1, 0, SharesMemory: false) : Of(values, workers, audit);
     }
 
     /// <summary>Of a coordinator, whose workers come from elsewhere.</summary>
@@ -73,6 +74,6 @@ public sealed record Membership(int ToStart, int Minimum, int Maximum, double Au
 
         return workers > maximum
             ? throw new InvalidInputException($"--workers is {workers}, but {values.Place(CommonOptions.MaximumWorkers)} takes only {maximum}. Raise it, or begin with fewer.")
-            : new Membership(workers, minimum, maximum, audit);
+            : new Membership(workers, minimum, maximum, audit, CommonOptions.SharesMemory(values));
     }
 }

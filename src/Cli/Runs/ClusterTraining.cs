@@ -4,6 +4,7 @@ using DistTrain.Cli.Processes;
 using DistTrain.Cli.Verbs;
 using DistTrain.Coordinator;
 using DistTrain.Core.Training;
+using DistTrain.Transport.SharedMemory;
 
 namespace DistTrain.Cli.Runs;
 
@@ -59,6 +60,7 @@ public static class ClusterTraining
         MinimumWorkers = membership.Minimum,
         MaximumWorkers = membership.Maximum,
         AuditShare = membership.AuditShare,
+        SharedMemoryDirectory = membership.SharesMemory ? RunSegment.DefaultDirectory : null,
     };
 
     /// <summary>Returns when the run has ended, or can only go on with workers from elsewhere that are there.</summary>

@@ -28,7 +28,7 @@ public sealed partial class CompareVerb : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
-        .. CommonOptions.OfRun, CommonOptions.WorkerCounts, CommonOptions.Threads, CommonOptions.Out, CommonOptions.Config,
+        .. CommonOptions.OfRun, CommonOptions.WorkerCounts, CommonOptions.Threads, CommonOptions.Transport, CommonOptions.Out, CommonOptions.Config,
         CommonOptions.StartTimeout, CommonOptions.Json,
     ];
 

@@ -18,7 +18,7 @@ public sealed class WorkerVerb : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
-        CommonOptions.Coordinator, CommonOptions.Threads, CommonOptions.Data, CommonOptions.StartTimeout, CommonOptions.ReconnectTimeout, CommonOptions.Config,
+        CommonOptions.Coordinator, CommonOptions.Threads, CommonOptions.Data, CommonOptions.StartTimeout, CommonOptions.ReconnectTimeout, CommonOptions.Transport, CommonOptions.Config,
         CommonOptions.WorkerName, CommonOptions.EndWithInput,
     ];
 
@@ -34,6 +34,7 @@ public sealed class WorkerVerb : Verb
             Coordinator = coordinator.Host.Contains(':') ? $"[{coordinator.Host}]:{coordinator.Port}" : $"{coordinator.Host}:{coordinator.Port}",
             Name = values.FindText(CommonOptions.WorkerName) ?? "",
             Threads = values.Get(CommonOptions.Threads, surroundings.Cores),
+            SharesMemory = CommonOptions.SharesMemory(values),
             StartTimeout = values.Get(CommonOptions.StartTimeout, CommonOptions.DefaultStartTimeout),
             ReconnectTimeout = values.Get(CommonOptions.ReconnectTimeout, CommonOptions.DefaultReconnectTimeout),
             ExitWithStandardInput = values.Get(CommonOptions.EndWithInput, false),

@@ -12,6 +12,8 @@ public sealed unsafe class AlignedBuffer<T> : IDisposable
 {
     private const int AlignmentBytes = 64;
 
+    private readonly IDisposable? _owner;
+
     /// <summary>Allocates <paramref name="length"/> elements of zero.</summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
     public AlignedBuffer(int length)
@@ -25,8 +27,33 @@ public sealed unsafe class AlignedBuffer<T> : IDisposable
         GC.AddMemoryPressure((long)bytes);
     }
 
+    /// <summary>Somebody else's memory, such as that which several processes share; as it is, not zeroed.</summary>
+    /// <param name="pointer">The first element, at a multiple of 64 bytes; 64 bytes behind the last one are there too.</param>
+    /// <param name="length">How many elements it has.</param>
+    /// <param name="owner">Disposed of with this buffer; keeps the memory until then.</param>
+    /// <exception cref="ArgumentException">It is not aligned.</exception>
+    public AlignedBuffer(T* pointer, int length, IDisposable owner)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        if ((nuint)pointer % AlignmentBytes != 0)
+        {
+            throw new ArgumentException($"The memory does not begin at a multiple of {AlignmentBytes} bytes.", nameof(pointer));
+        }
+
+        Length = length;
+        Pointer = pointer;
+        _owner = owner;
+    }
+
     /// <summary>Frees the memory if nobody disposed of it.</summary>
-    ~AlignedBuffer() => Free();
+    ~AlignedBuffer()
+    {
+        // Somebody else's memory has a finalizer of its own.
+        if (_owner is null)
+        {
+            Free();
+        }
+    }
 
     /// <summary>The number of elements.</summary>
     public int Length { get; }
@@ -48,6 +75,13 @@ public sealed unsafe class AlignedBuffer<T> : IDisposable
     {
         if (Pointer is null)
         {
+            return;
+        }
+
+        if (_owner is not null)
+        {
+            Pointer = null;
+            _owner.Dispose();
             return;
         }
 

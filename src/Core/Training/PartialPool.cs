@@ -29,9 +29,14 @@ public sealed class PartialPool(int gradientLength) : IDisposable
         return new Partial(GradientLength);
     }
 
-    /// <summary>Gives one back; the caller must not use it again.</summary>
+    /// <summary>Gives one back; the caller must not use it again. One in memory of somebody else goes there.</summary>
     public void Return(Partial partial)
     {
+        if (partial.TryRelease())
+        {
+            return;
+        }
+
         lock (_gate)
         {
             _free.Push(partial);

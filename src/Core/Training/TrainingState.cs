@@ -37,11 +37,12 @@ public sealed unsafe class TrainingState : IDisposable
     /// <param name="spec">The run.</param>
     /// <param name="kernels">For sums and updates.</param>
     /// <param name="from">Where to go on; null for step 0. It is of this run, but for the number of epochs or steps, and stays the caller's.</param>
-    public TrainingState(RunSpec spec, Kernels<float> kernels, TrainingSnapshot? from = null)
+    /// <param name="memory">Where the parameters lie, for as long as this object lives; null for memory of its own.</param>
+    public TrainingState(RunSpec spec, Kernels<float> kernels, TrainingSnapshot? from = null, AlignedBuffer<float>? memory = null)
     {
         _spec = spec;
         _kernels = kernels;
-        Parameters = spec.Model.InitialParameters(spec.Seed);
+        Parameters = InitialParameters(spec, memory);
         _optimizer = Optimizer.Create(spec.Optimizer, kernels, Parameters.Layout);
         _blockHashes = new byte[HashChain.BlockCount(Parameters.Layout.Length) * HashChain.SizeBytes];
         _updateAndHashShare = UpdateAndHashShare;
@@ -204,6 +205,20 @@ public sealed unsafe class TrainingState : IDisposable
         Pools.Dispose();
         _optimizer.Dispose();
         Parameters.Dispose();
+    }
+
+    private static ParameterSet InitialParameters(RunSpec spec, AlignedBuffer<float>? memory)
+    {
+        var initial = spec.Model.InitialParameters(spec.Seed);
+        if (memory is null)
+        {
+            return initial;
+        }
+
+        using (initial)
+        {
+            return new ParameterSet(initial, memory);
+        }
     }
 
     private void GoOnFrom(TrainingSnapshot snapshot)

@@ -1,0 +1,162 @@
+using DistTrain.Core.Training;
+using DistTrain.Transport;
+using DistTrain.Transport.SharedMemory;
+using DistTrain.Transport.Wire;
+using Google.Protobuf;
+
+namespace DistTrain.Coordinator;
+
+/// <summary>
+/// The coordinator's end of the memory it shares with one worker (8): puts leases there and takes partials, which are used where they lie. For the run
+/// loop alone, but for what becomes of partials: they may be given back on any thread.
+/// </summary>
+internal sealed class SharedIntake : IDisposable
+{
+    private readonly WorkerConnection _connection;
+    private readonly WorkerRegion _region;
+    private readonly RunSpec _spec;
+    private readonly Partial[] _slots;
+    private int _users = 1;
+    private bool _isNameless;
+
+    /// <summary>For a worker that has proved to be on this host.</summary>
+    /// <param name="connection">The worker's.</param>
+    /// <param name="region">Its memory; disposed of with this object, once no partial in it is in use.</param>
+    /// <param name="spec">The run.</param>
+    public SharedIntake(WorkerConnection connection, WorkerRegion region, RunSpec spec)
+    {
+        (_connection, _region, _spec) = (connection, region, spec);
+        _slots = [.. Enumerable.Range(0, region.SlotCount).Select(slot => new Partial(region.Gradient(slot, Nobody.Instance), _ => GiveBack(slot)))];
+    }
+
+    /// <summary>(8.2) Where the worker finds it.</summary>
+    public SharedRegion Invitation => new() { Path = _region.FullPath, Slots = (uint)_region.SlotCount };
+
+    /// <summary>(3.2)</summary>
+    public void Grant(LeaseGranted lease)
+    {
+        _region.PutLease(lease);
+        _region.Bell.Ring();
+    }
+
+    /// <summary>(3.3) The worker looks when it has computed: it need not wake up for that.</summary>
+    public void Revoke(long leaseId) => _region.Revoke(leaseId);
+
+    /// <summary>What the worker has said.</summary>
+    /// <param name="run">Who is told.</param>
+    /// <returns>Null if there is nothing more.</returns>
+    public RunInput? Take(IRunFacts run)
+    {
+        try
+        {
+            while (_region.TryTake(out var message, out var slot))
+            {
+                NameIsKnown();
+                _connection.Heard();
+                if (message.KindCase != WorkerMessage.KindOneofCase.Partial)
+                {
+                    return Broken($"{message.KindCase} came through shared memory");
+                }
+
+                if (TakePartial(message.Partial, slot, run) is { } input)
+                {
+                    return input;
+                }
+            }
+        }
+        catch (InvalidProtocolBufferException e)
+        {
+            return Broken(e.Message);
+        }
+
+        return null;
+    }
+
+    /// <summary>The worker is gone: its memory goes too, as soon as none of it is in use.</summary>
+    public void Dispose() => Release();
+
+    private RunInput.Left Broken(string what) => new(_connection, $"it broke the protocol: {what}", InOrder: false);
+
+    /// <summary>(4.2) Judged like a partial that comes in chunks. Nothing is in transit, so there is no checksum.</summary>
+    private RunInput? TakePartial(PartialHeader header, int slot, IRunFacts run)
+    {
+        var judgement = PartialRules.Judge(header, run.Incarnation, _spec, run.ParameterCount, run.CurrentRound, _connection.Lease, isInPlace: true);
+        var hasGradient = header.LengthBytes > 0;
+        if (hasGradient != slot >= 0 || slot >= _slots.Length || (hasGradient && !_region.IsDelivered(slot)))
+        {
+            return Broken($"slot {slot} is not where its partial of {header.LengthBytes} bytes lies");
+        }
+
+        switch (judgement.Decision)
+        {
+            case PartialDecision.Disconnect:
+                return Broken(judgement.Reason);
+            case PartialDecision.Discard:
+                if (hasGradient)
+                {
+                    _region.GiveBack(slot);
+                    _region.Bell.Ring();
+                }
+
+                return null;
+            default:
+                var partial = hasGradient ? Use(slot, run) : run.Pools.Evaluation.Rent();
+                partial.Node = judgement.Node;
+                partial.SampleCount = (int)header.SampleCount;
+                partial.LossSum = header.LossSum;
+                partial.CorrectCount = (int)header.CorrectCount;
+                var fingerprint = run.IsAuditing ? Checksum.OfContent(partial) : default;
+                return new RunInput.PartialArrived(
+                    _connection, (long)header.LeaseId, judgement.Round, partial, run.IsFinite(partial), fingerprint, TimeSpan.FromMicroseconds(header.ComputeMicroseconds));
+        }
+    }
+
+    private Partial Use(int slot, IRunFacts run)
+    {
+        if (slot < _slots.Length - 1)
+        {
+            Interlocked.Increment(ref _users);
+            return _slots[slot];
+        }
+
+        // The last slot is for what found no other: it is free again at once, so that no worker ever waits for the end of the round to deliver.
+        var copy = run.Pools.Training.Rent();
+        _slots[slot].Gradient.Span.CopyTo(copy.Gradient.Span);
+        _region.GiveBack(slot);
+        _region.Bell.Ring();
+        return copy;
+    }
+
+    private void GiveBack(int slot)
+    {
+        _region.GiveBack(slot);
+        Release();
+    }
+
+    private void Release()
+    {
+        if (Interlocked.Decrement(ref _users) == 0)
+        {
+            _region.Dispose();
+        }
+    }
+
+    /// <summary>Once the worker has it nobody needs the name, and none can be left behind.</summary>
+    private void NameIsKnown()
+    {
+        if (!_isNameless)
+        {
+            _isNameless = true;
+            _region.Unlink();
+        }
+    }
+
+    private sealed class Nobody : IDisposable
+    {
+        public static Nobody Instance { get; } = new();
+
+        public void Dispose()
+        {
+        }
+    }
+}
