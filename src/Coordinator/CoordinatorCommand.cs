@@ -46,8 +46,14 @@ public static class CoordinatorCommand
             Description = "Seconds to wait for workers.",
             DefaultValueFactory = _ => defaults.StartTimeout.TotalSeconds,
         };
+        var transport = new Option<string>("--transport")
+        {
+            Description = "How tensors travel: auto shares memory with workers on this host, grpc never does.",
+            DefaultValueFactory = _ => "auto",
+        };
+        transport.AcceptOnlyFromAmong("auto", "grpc");
         var output = new Option<string?>("--out") { Description = "File for the trained parameters, in the safetensors format." };
-        var command = new RootCommand("Trains with the workers that attach to it.") { config, data, listen, insecure, workers, startTimeout, output };
+        var command = new RootCommand("Trains with the workers that attach to it.") { config, data, listen, insecure, workers, startTimeout, transport, output };
         command.SetAction(async (parsed, _) =>
         {
             try
@@ -61,6 +67,7 @@ public static class CoordinatorCommand
                     Insecure = parsed.GetValue(insecure),
                     WorkersToStart = parsed.GetValue(workers),
                     StartTimeout = Seconds.Of(parsed.GetValue(startTimeout), startTimeout.Name),
+                    SharedMemoryDirectory = parsed.GetRequiredValue(transport) == "auto" ? defaults.SharedMemoryDirectory : null,
                 };
                 options.Validate();
                 return await RunAsync(spec, FindDataset(spec.Dataset, parsed.GetValue(data) ?? itsData), options, parsed.GetValue(output));

@@ -15,8 +15,8 @@ internal static partial class Log
     [LoggerMessage(102, LogLevel.Warning, "{Who} exchanges tensors over gRPC, slower: no shared memory: {Reason}")]
     public static partial void NoSharedMemory(ILogger log, string who, string reason);
 
-    [LoggerMessage(110, LogLevel.Information, "Joined: {Worker}, {Threads} threads of {VectorBits}-bit vectors, from {Peer}")]
-    public static partial void Joined(ILogger log, WorkerInfo worker, int threads, int vectorBits, string peer);
+    [LoggerMessage(110, LogLevel.Information, "Joined: {Worker}, {Threads} threads of {VectorBits}-bit vectors, from {Peer}, over {Transport}")]
+    public static partial void Joined(ILogger log, WorkerInfo worker, int threads, int vectorBits, string peer, string transport);
 
     [LoggerMessage(111, LogLevel.Warning, "Lost: {Worker}: {Reason}")]
     public static partial void Lost(ILogger log, WorkerInfo worker, string reason);

@@ -44,7 +44,7 @@ internal sealed class Roster(ConductorSetup setup, Stragglers stragglers, Quaran
         connection.IsMember = true;
         _sharing = connection.Shared is null ? _sharing : [.. _sharing, connection];
         stragglers.Joined(connection.Info.Id);
-        Log.Joined(_log, connection.Info, connection.Info.Threads, connection.Info.VectorBits, connection.Info.Peer);
+        Log.Joined(_log, connection.Info, connection.Info.Threads, connection.Info.VectorBits, connection.Info.Peer, connection.Info.Transport);
         _observer?.WorkerJoined(connection.Info);
         var members = _connections.Values.Count(other => other.IsMember);
         if (members == setup.Spec.ShardCount + 1)

@@ -339,6 +339,7 @@ internal sealed class RunConductor : IRunFacts
         {
             var region = segment.CreateRegion(connection.Info.Id, Math.Min(connection.Info.Threads + SpareSlots, WorkerRegion.MaximumSlots));
             connection.Shared = new SharedIntake(connection, region, _setup.Spec);
+            connection.Info = connection.Info with { SharesMemory = true };
             connection.Outbox.Send(new CoordinatorMessage { Region = connection.Shared.Invitation });
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -15,8 +15,8 @@ internal sealed class WorkerConnection(WorkerInfo info) : IDisposable
     private int _heard = 1;
     private int _isDisposed;
 
-    /// <summary>Who it is.</summary>
-    public WorkerInfo Info { get; } = info;
+    /// <summary>Who it is; changed by the run loop only, before the worker is a member.</summary>
+    public WorkerInfo Info { get; set; } = info;
 
     /// <summary>What waits to be sent.</summary>
     public Outbox Outbox { get; } = new();

@@ -11,6 +11,12 @@ namespace DistTrain.Coordinator;
 /// <param name="Name">The name that it keeps when it comes again; not trusted for anything but to keep it away.</param>
 public sealed record WorkerInfo(int Id, string Host, int ProcessId, int Threads, int VectorBits, string BuildVersion, string Peer, string Name)
 {
+    /// <summary>Whether it shares memory with the coordinator; else tensors travel over gRPC.</summary>
+    public bool SharesMemory { get; init; }
+
+    /// <summary>How tensors travel, as logs say it.</summary>
+    public string Transport => SharesMemory ? "shared memory" : "gRPC";
+
     /// <summary>As logs name it.</summary>
     public override string ToString() => $"worker {Id} ({Host}, pid {ProcessId})";
 }

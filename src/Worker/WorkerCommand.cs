@@ -41,8 +41,14 @@ public static class WorkerCommand
             Description = "Directory for datasets received from the coordinator.",
             DefaultValueFactory = _ => defaults.CacheDirectory,
         };
+        var transport = new Option<string>("--transport")
+        {
+            Description = "How tensors travel: auto shares memory with a coordinator on this host, grpc never does.",
+            DefaultValueFactory = _ => "auto",
+        };
+        transport.AcceptOnlyFromAmong("auto", "grpc");
         var withStandardInput = new Option<bool>("--exit-with-stdin") { Description = "End when standard input closes.", Hidden = true };
-        foreach (var option in (Option[])[coordinator, threads, name, startTimeout, reconnectTimeout, cache, withStandardInput])
+        foreach (var option in (Option[])[coordinator, threads, name, startTimeout, reconnectTimeout, cache, transport, withStandardInput])
         {
             command.Options.Add(option);
         }
@@ -55,6 +61,7 @@ public static class WorkerCommand
             StartTimeout = Transport.Seconds.Of(parsed.GetValue(startTimeout), startTimeout.Name),
             ReconnectTimeout = Transport.Seconds.Of(parsed.GetValue(reconnectTimeout), reconnectTimeout.Name),
             CacheDirectory = parsed.GetRequiredValue(cache),
+            SharesMemory = defaults.SharesMemory && parsed.GetRequiredValue(transport) == "auto",
             ExitWithStandardInput = parsed.GetValue(withStandardInput),
             FindDataset = findDataset,
         }));

@@ -63,7 +63,8 @@ public static class WorkerRole
         var backoff = new Backoff(Random.Shared.NextDouble);
 #pragma warning restore CA5394
         using var clients = new Clients(address, options.Interceptor);
-        var sharesMemory = options.SharesMemory;
+        // What an interceptor is to see must go over the wire.
+        var sharesMemory = options.SharesMemory && options.Interceptor is null;
         var since = time.GetTimestamp();
         var timeout = options.StartTimeout;
         var left = timeout;

@@ -91,11 +91,10 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
     }
 
     /// <summary>Starts a worker of one thread.</summary>
-    public ChaosProcess StartWorker(params IReadOnlyList<string> more) => StartWorkerAt($"127.0.0.1:{Port}", more);
+    public ChaosProcess StartWorker(params IReadOnlyList<string> more) => Start($"127.0.0.1:{Port}", more);
 
-    /// <summary>Starts a worker that finds the coordinator elsewhere, at a proxy.</summary>
-    public ChaosProcess StartWorkerAt(string address, params IReadOnlyList<string> more) =>
-        Keep([.. WorkerPrefix, Programs.DistTrain, "worker", "--coordinator", address, "--threads", "1", .. more], null, isDoomed: false);
+    /// <summary>Starts a worker that finds the coordinator elsewhere, at a proxy or on another network: as on another host, no memory is shared.</summary>
+    public ChaosProcess StartWorkerAt(string address, params IReadOnlyList<string> more) => Start(address, ["--transport", "grpc", .. more]);
 
     /// <summary>Starts a worker with a fault, as <see cref="FaultyWorker"/> understands it; each time it fires counts.</summary>
     /// <param name="fired">Told what the fault did, each time.</param>
@@ -109,6 +108,9 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
                 fired(line[FaultyWorker.FiredPrefix.Length..]);
             }
         }, isDoomed);
+
+    private ChaosProcess Start(string address, IReadOnlyList<string> more) =>
+        Keep([.. WorkerPrefix, Programs.DistTrain, "worker", "--coordinator", address, "--threads", "1", .. more], null, isDoomed: false);
 
     /// <summary>The first event of a coordinator, from a mark on, that so many steps are done.</summary>
     public Task<Seen> ReachAsync(long step, int from = 0) => EventAsync(

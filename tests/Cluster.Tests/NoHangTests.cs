@@ -148,7 +148,7 @@ public sealed class NoHangTests
         await using var wire = new LoopbackProxy(cluster.Run.EndPoint);
         var address = wire.EndPoint;
         cluster.StartLocalWorker();
-        var worker = cluster.StartWorker(address, NoEnvironment, "--reconnect-timeout", "1");
+        var worker = cluster.StartWorker(address, NoEnvironment, "--reconnect-timeout", "1", "--transport", "grpc");
         cluster.AtStep(10, silently ? wire.FallSilent : wire.Cut);
 
         Assert.Equal(SmallRun.SingleProcessHash(spec), await cluster.FinalHashAsync());

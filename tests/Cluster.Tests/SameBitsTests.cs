@@ -1,6 +1,7 @@
 using System.Runtime.Intrinsics;
 using DistTrain.Coordinator;
 using DistTrain.Core.Optimizers;
+using DistTrain.Transport.SharedMemory;
 
 [assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]
 
@@ -14,19 +15,25 @@ namespace DistTrain.Cluster.Tests;
 public sealed class SameBitsTests
 {
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    [InlineData(5)]
-    public async Task Run_AnyNumberOfWorkers_EndsInTheSingleProcessHash(int workers)
+    [InlineData(1, true)]
+    [InlineData(2, true)]
+    [InlineData(3, true)]
+    [InlineData(5, true)]
+    [InlineData(1, false)]
+    [InlineData(2, false)]
+    [InlineData(3, false)]
+    [InlineData(5, false)]
+    public async Task Run_AnyNumberOfWorkers_EndsInTheSingleProcessHash(int workers, bool sharesMemory)
     {
         var spec = SmallRun.Spec(steps: 25);
-        await using var cluster = await TestCluster.StartAsync(spec, new CoordinatorOptions { WorkersToStart = workers, StartTimeout = TimeSpan.FromSeconds(30) });
+        var options = new CoordinatorOptions { WorkersToStart = workers, StartTimeout = TimeSpan.FromSeconds(30) };
+        await using var cluster = await TestCluster.StartAsync(spec, sharesMemory ? options : options with { SharedMemoryDirectory = null });
         var processes = Enumerable.Range(0, workers).Select(_ => cluster.StartWorker()).ToArray();
 
         Assert.Equal(SmallRun.SingleProcessHash(spec), await cluster.FinalHashAsync());
 
         Assert.Equal(workers, cluster.Joined.Count);
+        Assert.All(cluster.Joined, worker => Assert.Equal(sharesMemory && RunSegment.IsSupported, worker.SharesMemory));
         foreach (var process in processes)
         {
             Assert.Equal(0, await process.ExitAsync(TestCluster.Patience));

@@ -104,7 +104,7 @@ public static class ClusterTraining
     private sealed class ClusterReporter(RunReporter reporter) : IClusterObserver
     {
         public void WorkerJoined(WorkerInfo worker) =>
-            Tell("joined", worker, FormattableString.Invariant($"{worker.Threads} threads, {worker.VectorBits}-bit vectors, from {worker.Peer}"));
+            Tell("joined", worker, FormattableString.Invariant($"{worker.Threads} threads, {worker.VectorBits}-bit vectors, from {worker.Peer}, over {worker.Transport}"));
 
         public void WorkerLost(WorkerInfo worker, string reason) => Tell("lost", worker, reason);
 
