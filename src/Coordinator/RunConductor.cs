@@ -34,6 +34,12 @@ internal sealed class RunConductor : IRunFacts
 {
     private const int MaximumReturnsInRow = 16;
 
+    /// <summary>Parameters from which on more than one thread sums and updates: while that is done the workers on this host wait, and their processors are free.</summary>
+    private const int LongLength = 1 << 19;
+
+    /// <summary>Summing and updating are bound by memory: more threads than these add nothing.</summary>
+    private const int MostThreads = 4;
+
     /// <summary>Partials that a worker may have with the coordinator besides one for each of its threads: one more than it usually computes, and the last slot, for what finds no other.</summary>
     private const int SpareSlots = 2;
 
@@ -53,6 +59,7 @@ internal sealed class RunConductor : IRunFacts
     private readonly Stragglers _stragglers;
     private readonly Roster _roster;
     private readonly RunReports _reports;
+    private readonly ThreadTeam? _team;
     private RoundBox? _current;
     private (long LeaseId, Partial Partial) _arriving;
     private TimeSpan _savedAt;
@@ -67,7 +74,12 @@ internal sealed class RunConductor : IRunFacts
         _clusterObserver = setup.ClusterObserver;
         _log = setup.Log;
         _workersToStart = _options.WorkersToStart;
-        State = new TrainingState(setup.Spec, VectorKernels.Best, setup.From, setup.Segment?.ParameterBuffer());
+        if (setup.Spec.Model.ParameterLayout().Length >= LongLength && Environment.ProcessorCount > 1)
+        {
+            _team = new ThreadTeam(Math.Min(Environment.ProcessorCount, MostThreads));
+        }
+
+        State = new TrainingState(setup.Spec, VectorKernels.Best, setup.From, setup.Segment?.ParameterBuffer(), _team);
         _session = new TrainingSession(
             setup.Spec,
             new SessionOptions(_workersToStart, _options.MinimumWorkers, _options.AuditShare, setup.Recorder is not null, _options.CheckpointSteps),
@@ -212,6 +224,7 @@ internal sealed class RunConductor : IRunFacts
     {
         _pending.Ended(State.StepsDone, failure is OperationCanceledException, failure is RunStoppedException);
         _roster.StopSharing();
+        _team?.Dispose();
     }
 
     private TimeSpan RoundTook => _clock.Now - _times.Since;
@@ -296,7 +309,7 @@ internal sealed class RunConductor : IRunFacts
 
     private void CommitStep(long step)
     {
-        var outcome = State.CommitStep(step);
+        var outcome = State.CommitStep(step, _team);
         _events.Enqueue(outcome);
         if (outcome.Kind == EventKind.StepCommitted)
         {

@@ -107,7 +107,7 @@ internal sealed class SharedIntake : IDisposable
                 partial.CorrectCount = (int)header.CorrectCount;
                 var fingerprint = run.IsAuditing ? Checksum.OfContent(partial) : default;
                 return new RunInput.PartialArrived(
-                    _connection, (long)header.LeaseId, judgement.Round, partial, run.IsFinite(partial), fingerprint, TimeSpan.FromMicroseconds(header.ComputeMicroseconds));
+                    _connection, (long)header.LeaseId, judgement.Round, partial, header.IsFinite && double.IsFinite(header.LossSum), fingerprint, TimeSpan.FromMicroseconds(header.ComputeMicroseconds));
         }
     }
 

@@ -121,6 +121,8 @@ internal sealed class Attachment : IComputeListener
         var header = PartialHeaders.Of(_welcome.Incarnation, lease, partial, computeTime, isInPlace: shared is not null);
         if (shared is not null)
         {
+            // On this thread, whose cache still holds it. The coordinator looks at the sums.
+            header.IsFinite = _compute!.IsFinite(partial);
             shared.Deliver(header, partial, _pools!.For(lease.Round.Kind));
             return;
         }

@@ -123,6 +123,9 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
         _bell.Ring();
     }
 
+    /// <summary>Whether everything in a partial is finite; for the listener, on the compute thread.</summary>
+    public bool IsFinite(Partial partial) => _computation.IsFinite(partial);
+
     /// <summary>Takes no more leases; the current one is finished, one that waits is returned.</summary>
     public void Stop()
     {

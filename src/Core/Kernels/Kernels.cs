@@ -96,6 +96,10 @@ public abstract unsafe partial class Kernels<T>
     /// <summary><c>left[i] += right[i]</c>: two children of a tree node become their parent.</summary>
     public abstract void AddInPlace(T* left, T* right, nint count);
 
+    /// <summary><see cref="AddInPlace"/>, and whether every sum is finite: one pass over both.</summary>
+    /// <returns>True if no sum is NaN or infinite.</returns>
+    public abstract bool AddFinite(T* left, T* right, nint count);
+
     /// <summary>True if no element is NaN or infinite.</summary>
     public abstract bool AllFinite(T* values, nint count);
 

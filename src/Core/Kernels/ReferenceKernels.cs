@@ -210,6 +210,13 @@ public sealed unsafe partial class ReferenceKernels<T> : Kernels<T>
     }
 
     /// <inheritdoc/>
+    public override bool AddFinite(T* left, T* right, nint count)
+    {
+        AddInPlace(left, right, count);
+        return AllFinite(left, count);
+    }
+
+    /// <inheritdoc/>
     public override bool AllFinite(T* values, nint count)
     {
         for (nint i = 0; i < count; i++)

@@ -216,8 +216,39 @@ public sealed unsafe partial class VectorKernels<TLanes> : Kernels<float>
             sum += TLanes.Create(values[i] - values[i]);
         }
 
+        return IsZero(sum);
+    }
+
+    /// <inheritdoc/>
+    public override bool AddFinite(float* left, float* right, nint count)
+    {
+        // As in AllFinite, of the sums.
+        TLanes odd0 = TLanes.Zero, odd1 = TLanes.Zero;
+        nint i = 0;
+        for (; i <= count - (2 * TLanes.Count); i += 2 * TLanes.Count)
+        {
+            var sum0 = TLanes.Load(left + i) + TLanes.Load(right + i);
+            var sum1 = TLanes.Load(left + i + TLanes.Count) + TLanes.Load(right + i + TLanes.Count);
+            TLanes.Store(sum0, left + i);
+            TLanes.Store(sum1, left + i + TLanes.Count);
+            odd0 += sum0 - sum0;
+            odd1 += sum1 - sum1;
+        }
+
+        var odd = odd0 + odd1;
+        for (; i < count; i++)
+        {
+            left[i] += right[i];
+            odd += TLanes.Create(left[i] - left[i]);
+        }
+
+        return IsZero(odd);
+    }
+
+    private static bool IsZero(TLanes values)
+    {
         var lanes = stackalloc float[TLanes.Count];
-        TLanes.Store(sum, lanes);
+        TLanes.Store(values, lanes);
         return !new ReadOnlySpan<float>(lanes, TLanes.Count).ContainsAnyExcept(0f);
     }
 

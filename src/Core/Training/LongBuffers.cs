@@ -20,12 +20,15 @@ internal sealed unsafe class LongBuffers(Kernels<float> kernels, ThreadTeam? tea
     private int _count;
 
     /// <summary><c>left ← left + right</c></summary>
-    public void AddInPlace(float* left, float* right, int count)
+    /// <returns>Whether all sums are finite.</returns>
+    public bool AddInPlace(float* left, float* right, int count)
     {
         _left = left;
         _right = right;
         _count = count;
+        _isFinite.AsSpan().Fill(true);
         Run(_addShare ??= AddShare);
+        return !_isFinite.AsSpan().Contains(false);
     }
 
     /// <summary>Whether all of them are finite.</summary>
@@ -53,7 +56,7 @@ internal sealed unsafe class LongBuffers(Kernels<float> kernels, ThreadTeam? tea
     private void AddShare(int index)
     {
         var (first, count) = Share(index);
-        kernels.AddInPlace(_left + first, _right + first, count);
+        _isFinite[index] = kernels.AddFinite(_left + first, _right + first, count);
     }
 
     private void CheckShare(int index)

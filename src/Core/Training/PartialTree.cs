@@ -15,6 +15,9 @@ public sealed unsafe class PartialTree(Kernels<float> kernels, PartialPool pool,
     private readonly Dictionary<ShardRange, Partial> _nodes = [];
     private int _shardCount;
 
+    /// <summary>Whether every sum since <see cref="Reset"/> is finite: then the root is, if all that was added was.</summary>
+    public bool SumsAreFinite { get; private set; } = true;
+
     /// <summary>The largest nodes covered so far, in no particular order.</summary>
     public IReadOnlyCollection<Partial> Nodes => _nodes.Values;
 
@@ -28,6 +31,7 @@ public sealed unsafe class PartialTree(Kernels<float> kernels, PartialPool pool,
 
         _nodes.Clear();
         _shardCount = shardCount;
+        SumsAreFinite = true;
     }
 
     /// <summary>Takes over one partial and combines what can be combined.</summary>
@@ -77,7 +81,7 @@ public sealed unsafe class PartialTree(Kernels<float> kernels, PartialPool pool,
 
     private Partial Combine(Partial left, Partial right, ShardRange parent)
     {
-        _gradients.AddInPlace(left.Gradient.Pointer, right.Gradient.Pointer, pool.GradientLength);
+        SumsAreFinite &= _gradients.AddInPlace(left.Gradient.Pointer, right.Gradient.Pointer, pool.GradientLength);
         left.Node = parent;
         left.SampleCount += right.SampleCount;
         left.LossSum += right.LossSum;

@@ -31,14 +31,15 @@ public sealed unsafe class TrainingState : IDisposable
     private readonly Action<int> _updateAndHashShare;
     private float* _gradientSums;
     private int _shares;
-    private int _addedPartials;
 
     /// <summary>The state at step 0, or at a snapshot.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="kernels">For sums and updates.</param>
     /// <param name="from">Where to go on; null for step 0. It is of this run, but for the number of epochs or steps, and stays the caller's.</param>
     /// <param name="memory">Where the parameters lie, for as long as this object lives; null for memory of its own.</param>
-    public TrainingState(RunSpec spec, Kernels<float> kernels, TrainingSnapshot? from = null, AlignedBuffer<float>? memory = null)
+    /// <param name="team">Threads to share the sums of partials; null for the caller's alone. No bit depends on it.</param>
+    public TrainingState(
+        RunSpec spec, Kernels<float> kernels, TrainingSnapshot? from = null, AlignedBuffer<float>? memory = null, ThreadTeam? team = null)
     {
         _spec = spec;
         _kernels = kernels;
@@ -47,7 +48,7 @@ public sealed unsafe class TrainingState : IDisposable
         _blockHashes = new byte[HashChain.BlockCount(Parameters.Layout.Length) * HashChain.SizeBytes];
         _updateAndHashShare = UpdateAndHashShare;
         Pools = new PartialPools(Parameters.Layout.Length);
-        _gradientTree = new PartialTree(kernels, Pools.Training);
+        _gradientTree = new PartialTree(kernels, Pools.Training, team);
         _evaluationTree = new PartialTree(kernels, Pools.Evaluation);
         _gradientTree.Reset(spec.ShardCount);
         _evaluationTree.Reset(spec.EvaluationShardCount);
@@ -93,11 +94,7 @@ public sealed unsafe class TrainingState : IDisposable
         double.IsFinite(partial.LossSum) && _kernels.AllFinite(partial.Gradient.Pointer, partial.Gradient.Length);
 
     /// <summary>Adds a counted partial to its round's sums; it belongs to this object now.</summary>
-    public void Add(RoundKind kind, Partial partial)
-    {
-        _addedPartials++;
-        (kind == RoundKind.Training ? _gradientTree : _evaluationTree).Add(partial);
-    }
+    public void Add(RoundKind kind, Partial partial) => (kind == RoundKind.Training ? _gradientTree : _evaluationTree).Add(partial);
 
     /// <summary>Keeps a partial until <see cref="Settle"/>; it belongs to this object now.</summary>
     public void Hold(RoundKind kind, int worker, Partial partial) => _held.Add((kind, worker, partial));
@@ -136,14 +133,13 @@ public sealed unsafe class TrainingState : IDisposable
     public SessionEvent CommitStep(long step, ThreadTeam? team = null)
     {
         var root = _gradientTree.TakeRoot() ?? throw new InvalidOperationException($"Step {step} is not complete.");
-        _gradientTree.Reset(_spec.ShardCount);
         // Each partial is finite, or the session would not have counted it; their sum may still be too large.
-        var isSum = _addedPartials > 1;
-        _addedPartials = 0;
+        var isFinite = _gradientTree.SumsAreFinite && double.IsFinite(root.LossSum);
+        _gradientTree.Reset(_spec.ShardCount);
         try
         {
             LastStepLoss = root.LossSum / root.SampleCount;
-            if (isSum && !IsFinite(root))
+            if (!isFinite)
             {
                 return SessionEvent.StepRefused(
                     $"Step {step}: the {(double.IsFinite(root.LossSum) ? "gradient" : "loss")} is not finite. The parameters before it are unharmed; "
@@ -171,7 +167,6 @@ public sealed unsafe class TrainingState : IDisposable
     {
         var root = _evaluationTree.TakeRoot() ?? throw new InvalidOperationException("The evaluation is not complete.");
         _evaluationTree.Reset(_spec.EvaluationShardCount);
-        _addedPartials = 0;
         var evaluation = new Evaluation(root.LossSum / root.SampleCount, (double)root.CorrectCount / root.SampleCount);
         Pools.Evaluation.Return(root);
         LastEvaluation = evaluation;

@@ -196,9 +196,30 @@ public sealed unsafe class KernelTests
             using var actual = GuardedBuffer.Of(expected.Values, offset: length % 5);
             using var right = GuardedBuffer.Of(Floats.Random(-length - 1, length), offset: length % 3);
             Reference.AddInPlace(expected.Pointer, right.Pointer, length);
+            using var checkedSum = GuardedBuffer.Of(actual.Values, offset: length % 5);
             Of(vectorBits).AddInPlace(actual.Pointer, right.Pointer, length);
             actual.AssertUntouchedOutside();
             Floats.AssertSameBits(expected.Values, actual.Values, $"length {length}");
+            Assert.Equal(Reference.AllFinite(expected.Pointer, length), Of(vectorBits).AddFinite(checkedSum.Pointer, right.Pointer, length));
+            checkedSum.AssertUntouchedOutside();
+            Floats.AssertSameBits(expected.Values, checkedSum.Values, $"length {length}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(VectorBits))]
+    public void AddFinite_OneSumTooLargeAnywhere_IsFound(int vectorBits)
+    {
+        for (var length = 1; length <= 70; length++)
+        {
+            using var right = GuardedBuffer.Of([.. Enumerable.Repeat(1e38f, length)], offset: length % 3);
+            for (var place = 0; place < length; place++)
+            {
+                using var left = GuardedBuffer.Of(new float[length]);
+                Assert.True(Of(vectorBits).AddFinite(left.Pointer, right.Pointer, length));
+                left.Values[place] = float.MaxValue;
+                Assert.False(Of(vectorBits).AddFinite(left.Pointer, right.Pointer, length));
+            }
         }
     }
 

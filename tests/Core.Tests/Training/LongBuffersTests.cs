@@ -36,13 +36,18 @@ public sealed unsafe class LongBuffersTests
         }
 
         var buffers = new LongBuffers(VectorKernels.Best, team);
-        buffers.AddInPlace(left.Pointer, right.Pointer, length);
+        Assert.True(buffers.AddInPlace(left.Pointer, right.Pointer, length));
         for (var i = 0; i < length; i++)
         {
             Assert.Equal(i + 0.5f, left.Span[i]);
         }
 
         Assert.Equal(length, left.Span[length]);
+        if (length > 0)
+        {
+            left.Span[length - 1] = float.PositiveInfinity;
+            Assert.False(buffers.AddInPlace(left.Pointer, right.Pointer, length));
+        }
     }
 
     [Theory]
