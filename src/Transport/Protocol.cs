@@ -6,7 +6,7 @@ namespace DistTrain.Transport;
 public static class Protocol
 {
     /// <summary>Raised whenever a message changes its meaning; both ends must have the same.</summary>
-    public const uint Version = 2;
+    public const uint Version = 3;
 
     /// <summary>
     /// Bytes of a chunk as sent. Far below gRPC's default limit of 4 MB, and below the 85,000 bytes from which .NET puts an array on the large

@@ -122,7 +122,7 @@ public sealed unsafe class WorkerRegion : IDisposable
         var sequence = (long*)(_file.Pointer + LeaseOffset);
         var length = lease.CalculateSize();
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, MaximumLeaseBytes, nameof(lease));
-        // Odd while it is written: whoever reads in between reads again.
+        // Odd while it is written: whoever reads in between waits for the ring.
         Interlocked.Increment(ref *sequence);
         *(int*)(_file.Pointer + LeaseLengthOffset) = length;
         lease.WriteTo(new Span<byte>(_file.Pointer + LeaseMessageOffset, length));
@@ -133,34 +133,28 @@ public sealed unsafe class WorkerRegion : IDisposable
     public void Revoke(long leaseId) => Volatile.Write(ref *(long*)(_file.Pointer + RevokedOffset), Math.Max(leaseId, RevokedThrough));
 
     /// <summary>Worker: the newest lease, once.</summary>
-    /// <returns>Null if there is none since the last call.</returns>
+    /// <returns>Null if there is none since the last call, or one is being written: the coordinator rings when it has been.</returns>
     /// <exception cref="InvalidProtocolBufferException">What is there is no lease.</exception>
     public LeaseGranted? TakeLease()
     {
         var sequence = (long*)(_file.Pointer + LeaseOffset);
-        Span<byte> message = stackalloc byte[MaximumLeaseBytes];
-        while (true)
+        var before = Volatile.Read(ref *sequence);
+        if (before == _leaseSeen || before % 2 != 0)
         {
-            var before = Volatile.Read(ref *sequence);
-            if (before == _leaseSeen)
-            {
-                return null;
-            }
-
-            var length = Math.Clamp(*(int*)(_file.Pointer + LeaseLengthOffset), 0, MaximumLeaseBytes);
-            new ReadOnlySpan<byte>(_file.Pointer + LeaseMessageOffset, length).CopyTo(message);
-            Thread.MemoryBarrier();
-            if (before % 2 == 0 && Volatile.Read(ref *sequence) == before)
-            {
-                _leaseSeen = before;
-                return LeaseGranted.Parser.ParseFrom(message[..length]);
-            }
-
-            if (before % 2 != 0 && !Thread.Yield())
-            {
-                Thread.SpinWait(1);
-            }
+            return null;
         }
+
+        Span<byte> message = stackalloc byte[MaximumLeaseBytes];
+        var length = Math.Clamp(*(int*)(_file.Pointer + LeaseLengthOffset), 0, MaximumLeaseBytes);
+        new ReadOnlySpan<byte>(_file.Pointer + LeaseMessageOffset, length).CopyTo(message);
+        Thread.MemoryBarrier();
+        if (Volatile.Read(ref *sequence) != before)
+        {
+            return null;
+        }
+
+        _leaseSeen = before;
+        return LeaseGranted.Parser.ParseFrom(message[..length]);
     }
 
     /// <summary>Worker: hands a message over, with the slot that it announces or −1; the caller rings the run's doorbell.</summary>
