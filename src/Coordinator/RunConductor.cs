@@ -159,8 +159,12 @@ internal sealed class RunConductor
         _waiting.Observe(_clock.Now, _reports.IsShortOfWorkers || _session.NeedsAnotherOpinion);
     }
 
-    /// <summary>Answers who still waits for an answer.</summary>
-    public void End(Exception? failure) => _pending.Ended(State.StepsDone, failure is OperationCanceledException, failure is RunStoppedException);
+    /// <summary>Answers who still waits for an answer, and lets go of the state.</summary>
+    public void End(Exception? failure)
+    {
+        _pending.Ended(State.StepsDone, failure is OperationCanceledException, failure is RunStoppedException);
+        _broadcast.End();
+    }
 
     private TimeSpan RoundTook => _clock.Now - _times.Since;
 
@@ -240,6 +244,7 @@ internal sealed class RunConductor
 
     private void CommitStep(long step)
     {
+        _broadcast.Leave(_roster.Connections.Values);
         var outcome = State.CommitStep(step);
         _events.Enqueue(outcome);
         if (outcome.Kind == EventKind.StepCommitted)
