@@ -9,12 +9,9 @@ using DistTrain.Transport;
 using DistTrain.Transport.SharedMemory;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace DistTrain.Coordinator;
@@ -179,7 +176,7 @@ public sealed class CoordinatorRun : IAsyncDisposable
 
     private static async Task<WebApplication> ListenAsync(CoordinatorOptions options, ILoggerFactory loggers, TrainingService service, ControlService control)
     {
-        var server = Build(options, loggers, service, control);
+        var server = TensorServer.Build(options, loggers, MapServices, service, control);
         try
         {
             await server.StartAsync();
@@ -198,42 +195,9 @@ public sealed class CoordinatorRun : IAsyncDisposable
         }
     }
 
-    private static WebApplication Build(CoordinatorOptions options, ILoggerFactory loggers, TrainingService service, ControlService control)
+    private static void MapServices(WebApplication server)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Services.AddSingleton<ILoggerFactory>(new ServerLoggerFactory(loggers));
-        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        builder.Services.AddSingleton(service);
-        builder.Services.AddSingleton(control);
-        builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = Protocol.MaximumMessageBytes)
-            .AddServiceOptions<ControlService>(grpc => grpc.MaxReceiveMessageSize = ControlRules.MaximumMessageBytes);
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.GoodbyeDeadline);
-        builder.WebHost.UseKestrelCore();
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            // Our own deadlines decide who is too slow (5.3): these would cut off a worker that is merely stopped for a moment.
-            kestrel.Limits.MinRequestBodyDataRate = null;
-            kestrel.Limits.MinResponseDataRate = null;
-            kestrel.Limits.MaxRequestBodySize = null;
-            // What holds a connection without a call on it is no worker: its heartbeats come far more often (1.1).
-            kestrel.Limits.KeepAliveTimeout = options.HelloDeadline + options.DeadTime;
-            kestrel.Limits.Http2.InitialConnectionWindowSize = Protocol.WindowBytes;
-            kestrel.Limits.Http2.InitialStreamWindowSize = Protocol.WindowBytes;
-            kestrel.Listen(options.Listen, listen => listen.Protocols = HttpProtocols.Http2);
-        });
-        var server = builder.Build();
-        server.UseRouting();
         server.MapGrpcService<TrainingService>();
         server.MapGrpcService<ControlService>();
-        return server;
-    }
-
-    /// <summary>Signals belong to the process that hosts the run, not to the server in it.</summary>
-    private sealed class NoLifetime : IHostLifetime
-    {
-        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

@@ -69,6 +69,28 @@ internal sealed class Outbox
     /// <summary>The number of the message being written, from 1; 0 while none is. One that stays the same waits for the worker to read.</summary>
     public long Writing => Volatile.Read(ref _writing);
 
+    /// <summary>Whether these parameters wait to be sent, or are not sent to the end.</summary>
+    public bool Holds(IReadOnlyList<CoordinatorMessage> parameters)
+    {
+        lock (_gate)
+        {
+            if (_current?.Messages == parameters)
+            {
+                return true;
+            }
+
+            foreach (var item in _items)
+            {
+                if (item.Messages == parameters)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
     /// <summary>Queues a message.</summary>
     public void Send(CoordinatorMessage message) => Add(new Item(ItemKind.Other, [message]));
 

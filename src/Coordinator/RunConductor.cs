@@ -219,12 +219,13 @@ internal sealed class RunConductor : IRunFacts
         return any;
     }
 
-    /// <summary>Answers who still waits for an answer.</summary>
+    /// <summary>Answers who still waits for an answer, and lets go of the state.</summary>
     public void End(Exception? failure)
     {
         _pending.Ended(State.StepsDone, failure is OperationCanceledException, failure is RunStoppedException);
         _roster.StopSharing();
         _team?.Dispose();
+        _broadcast.End();
     }
 
     private TimeSpan RoundTook => _clock.Now - _times.Since;
@@ -309,6 +310,7 @@ internal sealed class RunConductor : IRunFacts
 
     private void CommitStep(long step)
     {
+        _broadcast.Leave(_roster.Connections.Values);
         var outcome = State.CommitStep(step, _team);
         _events.Enqueue(outcome);
         if (outcome.Kind == EventKind.StepCommitted)

@@ -1,5 +1,6 @@
 using DistTrain.Core.Data;
 using DistTrain.Core.Training;
+using DistTrain.Transport;
 using DistTrain.Transport.Wire;
 using Grpc.Core;
 
@@ -8,7 +9,7 @@ namespace DistTrain.Coordinator;
 /// <summary>The gRPC side of the coordinator: one <see cref="Attach"/> call per worker. It reads, checks and receives; the run loop decides.</summary>
 internal sealed class TrainingService(
     RunSpec spec, Dataset dataset, CoordinatorOptions options, ClusterRun run, byte[] knownAnswer, TimeProvider time, string sharedMemoryPath)
-    : Training.TrainingBase
+    : TrainingEndpoint
 {
     private readonly Reception _reception = new(spec, options, run.Incarnation, knownAnswer, run.Quarantine, sharedMemoryPath);
 
@@ -94,10 +95,13 @@ internal sealed class TrainingService(
         {
             while (await requests.MoveNext(ended))
             {
-                if (await reader.TakeAsync(requests.Current) is { } end)
+                var message = requests.Current;
+                if (await reader.TakeAsync(message) is { } end)
                 {
                     return end;
                 }
+
+                AttachCall.Recycle(message);
             }
 
             return ("it ended the call without a goodbye", false);

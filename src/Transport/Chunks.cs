@@ -18,16 +18,4 @@ public static class Chunks
             yield return new Chunk { Data = UnsafeByteOperations.UnsafeWrap(data.Slice(start, length)) };
         }
     }
-
-    /// <summary>The same over a copy, which may be kept and shared.</summary>
-    public static IReadOnlyList<Chunk> Copy(ReadOnlySpan<byte> data)
-    {
-        var chunks = new List<Chunk>((data.Length / Protocol.ChunkBytes) + 1);
-        for (var start = 0; start < data.Length; start += Protocol.ChunkBytes)
-        {
-            chunks.Add(new Chunk { Data = ByteString.CopyFrom(data.Slice(start, Math.Min(Protocol.ChunkBytes, data.Length - start))) });
-        }
-
-        return chunks;
-    }
 }

@@ -58,7 +58,7 @@ internal sealed class Attachment : IComputeListener
     public async Task<AttachmentEnd> RunAsync(TimeSpan patience, CancellationToken stop)
     {
         using var abort = new CancellationTokenSource();
-        using var call = _clients.Tensors.Attach(cancellationToken: abort.Token);
+        using var call = AttachCall.Begin(_clients.Tensors, abort.Token);
         var pump = _outgoing.PumpAsync(call.RequestStream, abort.Token);
         try
         {
@@ -345,6 +345,8 @@ internal sealed class Attachment : IComputeListener
             {
                 return new AttachmentEnd(null, $"the coordinator broke the protocol: {broken}", true);
             }
+
+            AttachCall.Recycle(message);
         }
 
         return new AttachmentEnd(null, "the coordinator ended the call", true);

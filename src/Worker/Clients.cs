@@ -1,5 +1,6 @@
 using DistTrain.Transport;
 using DistTrain.Transport.Wire;
+using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
@@ -13,17 +14,23 @@ internal sealed class Clients : IDisposable
     private readonly GrpcChannel _tensors;
     private readonly GrpcChannel _heartbeats;
 
+    /// <summary>
+    /// The window stays what <see cref="Protocol.WindowBytes"/> says: grown to what a busy processor makes look like a long way, it would let megabytes wait in memory
+    /// that is allocated and dropped at every step. Read once, before the process' first connection.
+    /// </summary>
+    static Clients() => AppContext.SetSwitch("System.Net.SocketsHttpHandler.Http2FlowControl.DisableDynamicWindowSizing", true);
+
     /// <summary>Nothing is connected before the first call.</summary>
     public Clients(Uri address, Interceptor? interceptor = null)
     {
         _tensors = Open(address);
         _heartbeats = Open(address);
-        Tensors = new Training.TrainingClient(interceptor is null ? _tensors.CreateCallInvoker() : _tensors.Intercept(interceptor));
+        Tensors = interceptor is null ? _tensors.CreateCallInvoker() : _tensors.Intercept(interceptor);
         Heartbeats = new Training.TrainingClient(_heartbeats);
     }
 
-    /// <summary>For <c>Attach</c>.</summary>
-    public Training.TrainingClient Tensors { get; }
+    /// <summary>For <see cref="AttachCall"/>.</summary>
+    public CallInvoker Tensors { get; }
 
     /// <summary>For <c>Heartbeat</c>.</summary>
     public Training.TrainingClient Heartbeats { get; }

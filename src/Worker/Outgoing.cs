@@ -12,6 +12,7 @@ internal sealed class Outgoing
     private static readonly WriteOptions Buffered = new(WriteFlags.BufferHint);
     private static readonly WriteOptions Flushed = new();
 
+    private readonly Dictionary<Partial, WorkerMessage[]> _chunks = [];
     private readonly Channel<Item> _items = Channel.CreateUnbounded<Item>(new UnboundedChannelOptions { SingleReader = true });
 
     /// <summary>Queues a message; dropped once the queue is closed.</summary>
@@ -41,21 +42,31 @@ internal sealed class Outgoing
                 continue;
             }
 
-            var bytes = TensorBytes.Of(item.Partial.Gradient);
-            stream.WriteOptions = bytes.IsEmpty ? Flushed : Buffered;
+            var chunks = ChunksOf(item.Partial);
+            stream.WriteOptions = chunks.Length == 0 ? Flushed : Buffered;
             await stream.WriteAsync(item.Message, cancellation);
-            var left = bytes.Length;
-            foreach (var chunk in Chunks.Of(bytes))
+            for (var i = 0; i < chunks.Length; i++)
             {
-                left -= chunk.Data.Length;
-                stream.WriteOptions = left == 0 ? Flushed : Buffered;
-                await stream.WriteAsync(new WorkerMessage { Chunk = chunk }, cancellation);
+                stream.WriteOptions = i == chunks.Length - 1 ? Flushed : Buffered;
+                await stream.WriteAsync(chunks[i], cancellation);
             }
 
             item.Pool!.Return(item.Partial);
         }
 
         await stream.CompleteAsync();
+    }
+
+    /// <summary>The chunks over a partial's own memory. Partials are few and come again, so that each has its own for good.</summary>
+    private WorkerMessage[] ChunksOf(Partial partial)
+    {
+        if (!_chunks.TryGetValue(partial, out var chunks))
+        {
+            chunks = [.. Chunks.Of(TensorBytes.Of(partial.Gradient)).Select(chunk => new WorkerMessage { Chunk = chunk })];
+            _chunks.Add(partial, chunks);
+        }
+
+        return chunks;
     }
 
     private readonly record struct Item(WorkerMessage Message, Partial? Partial, PartialPool? Pool);
