@@ -40,9 +40,6 @@ internal sealed class RunConductor : IRunFacts
     /// <summary>Summing and updating are bound by memory: more threads than these add nothing.</summary>
     private const int MostThreads = 4;
 
-    /// <summary>Partials that a worker may have with the coordinator besides one for each of its threads: one more than it usually computes, and the last slot, for what finds no other.</summary>
-    private const int SpareSlots = 2;
-
     private readonly ConductorSetup _setup;
     private readonly CoordinatorOptions _options;
     private readonly IClusterObserver? _clusterObserver;
@@ -59,6 +56,7 @@ internal sealed class RunConductor : IRunFacts
     private readonly Stragglers _stragglers;
     private readonly Roster _roster;
     private readonly RunReports _reports;
+    private readonly SharedMemoryHost _memory;
     private readonly ThreadTeam? _team;
     private RoundBox? _current;
     private (long LeaseId, Partial Partial) _arriving;
@@ -87,6 +85,7 @@ internal sealed class RunConductor : IRunFacts
             State.EvaluatedAt,
             setup.Recorder?.Holds(State.StepsDone) ?? true);
         setup.Recorder?.Begin(State);
+        _memory = new SharedMemoryHost(setup.Segment, setup.Spec, _log);
         _broadcast = new ParametersBroadcast(setup.Incarnation);
         TickLength = RunningClock.TickLengthFor(_options.DeadTime);
         _clock = new RunningClock(setup.Time, TickLength);
@@ -338,29 +337,9 @@ internal sealed class RunConductor : IRunFacts
 
     private void Join(WorkerConnection connection, ReadOnlyMemory<byte> nonce)
     {
-        if (_setup.Segment is { } segment && nonce.Span.SequenceEqual(segment.Nonce))
-        {
-            Share(connection, segment);
-        }
-
+        _memory.Share(connection, nonce.Span);
         _roster.Join(connection);
         Apply(SessionEvent.WorkerJoined(connection.Info.Id, connection.Info.Name));
-    }
-
-    /// <summary>(8.2) Gives a worker on this host its region, or lets it go on over gRPC where there is no memory left.</summary>
-    private void Share(WorkerConnection connection, RunSegment segment)
-    {
-        try
-        {
-            var region = segment.CreateRegion(connection.Info.Id, Math.Min(connection.Info.Threads + SpareSlots, WorkerRegion.MaximumSlots));
-            connection.Shared = new SharedIntake(connection, region, _setup.Spec);
-            connection.Info = connection.Info with { SharesMemory = true };
-            connection.Outbox.Send(new CoordinatorMessage { Region = connection.Shared.Invitation });
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Log.NoSharedMemory(_log, connection.Info.ToString(), e.Message);
-        }
     }
 
     /// <summary>(5.1) Whatever ends a connection ends here, once; its leases go to others.</summary>

@@ -34,8 +34,7 @@ internal sealed class Attachment : IComputeListener
     private ComputeThread? _compute;
     private Task _reading = Task.CompletedTask;
     private CoordinatorReader? _reader;
-    private RunSegment? _segment;
-    private SharedChannel? _shared;
+    private SharedMemoryIntake? _memory;
 
     public Attachment(
         Clients clients, WorkerOptions options, byte[] knownAnswer, DatasetSource datasets, ILogger log, TimeProvider time, bool sharesMemory = false)
@@ -50,7 +49,7 @@ internal sealed class Attachment : IComputeListener
     }
 
     /// <summary>Whether the coordinator's memory was there and this worker's part of it was not: the next attachment does without.</summary>
-    public bool SharingFailed { get; private set; }
+    public bool SharingFailed => _memory is { HasFailed: true };
 
     /// <summary>Attaches and works until the call ends or <paramref name="stop"/> asks to leave.</summary>
     /// <param name="patience">How long to wait for an answer at most.</param>
@@ -105,11 +104,7 @@ internal sealed class Attachment : IComputeListener
             _compute?.Dispose();
             _reader?.Dispose();
             _pools?.Dispose();
-            _shared?.Dispose();
-            if (_shared is null)
-            {
-                _segment?.Dispose();
-            }
+            _memory?.Dispose();
         }
     }
 
@@ -117,7 +112,7 @@ internal sealed class Attachment : IComputeListener
     {
         // (4.1)
         _options.Tamper?.Invoke(lease, partial);
-        var shared = _shared;
+        var shared = _memory?.Channel;
         var header = PartialHeaders.Of(_welcome.Incarnation, lease, partial, computeTime, isInPlace: shared is not null);
         if (shared is not null)
         {
@@ -270,52 +265,10 @@ internal sealed class Attachment : IComputeListener
         return _compute = new ComputeThread(_spec, dataset, _options.Threads, _pools, this, _time, (int)_welcome.WorkerId);
     }
 
-    /// <summary>(8.1) The run's memory, if the coordinator is on this host.</summary>
-    private ByteString OpenSegment()
-    {
-        if (!_sharesMemory || _welcome.SharedMemoryPath.Length == 0)
-        {
-            return ByteString.Empty;
-        }
-
-        try
-        {
-            _segment = RunSegment.Open(_welcome.SharedMemoryPath, _welcome.Incarnation, _spec!.Model.ParameterLayout().Length);
-            return ByteString.CopyFrom(_segment.Nonce);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // As it is between two hosts, or two containers.
-            Log.NoSharedMemory(_log, e.Message);
-            return ByteString.Empty;
-        }
-    }
-
-    /// <summary>(8.2) This worker's own.</summary>
-    private string? OpenRegion(SharedRegion invitation)
-    {
-        if (_segment is null || _shared is not null)
-        {
-            return "it offered a region out of turn";
-        }
-
-        try
-        {
-            var shared = new SharedChannel(_segment, invitation, _welcome, _spec!.Model.ParameterLayout().Length);
-            _shared = shared;
-            _compute!.Share(shared);
-            return null;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            SharingFailed = true;
-            return e.Message;
-        }
-    }
-
     private async Task<AttachmentEnd> PrepareAndReadAsync(IAsyncStreamReader<CoordinatorMessage> responses, CancellationToken stop)
     {
-        var reader = _reader = new CoordinatorReader(_spec!, _welcome, _datasets, _outgoing.Send, Begin, _log, OpenSegment, OpenRegion);
+        _memory = _sharesMemory ? new SharedMemoryIntake(_welcome, _spec!.Model.ParameterLayout().Length, channel => _compute!.Share(channel), _log) : null;
+        var reader = _reader = new CoordinatorReader(_spec!, _welcome, _datasets, _outgoing.Send, Begin, _log, _memory);
         // Off this thread: looking for the dataset may take a second, in which the heart beats and a wish to stop is heard.
         var dataset = await Task.Run(reader.FindOrAsk, CancellationToken.None);
         if (stop.IsCancellationRequested)

@@ -17,8 +17,7 @@ namespace DistTrain.Worker;
 /// <param name="send">Sends to the coordinator.</param>
 /// <param name="begin">Gets ready to compute with the dataset.</param>
 /// <param name="log">Where logs go.</param>
-/// <param name="openSegment">(8.1) Opens the run's shared memory and says its nonce, empty if there is none; null for a worker that shares none.</param>
-/// <param name="openRegion">(8.2) Opens this worker's, and says what is wrong; null for a worker that shares none.</param>
+/// <param name="memory">Shares memory with a coordinator on this host; null for a worker that does not.</param>
 internal sealed class CoordinatorReader(
     RunSpec spec,
     Welcome welcome,
@@ -26,8 +25,7 @@ internal sealed class CoordinatorReader(
     Action<WorkerMessage> send,
     Func<Dataset, IComputation> begin,
     ILogger log,
-    Func<ByteString>? openSegment = null,
-    Func<SharedRegion, string?>? openRegion = null) : IDisposable
+    SharedMemoryIntake? memory = null) : IDisposable
 {
     private readonly ChunkReader _chunks = new();
     private DatasetIntake? _dataset;
@@ -49,7 +47,7 @@ internal sealed class CoordinatorReader(
     {
         _computation = begin(dataset);
         _parameters = new ParametersIntake(welcome.Incarnation, spec.Model.ParameterLayout().Length, _computation, _chunks, log);
-        send(new WorkerMessage { Ready = new Ready { SharedMemoryNonce = openSegment?.Invoke() ?? ByteString.Empty } });
+        send(new WorkerMessage { Ready = new Ready { SharedMemoryNonce = memory?.Open() ?? ByteString.Empty } });
     }
 
     /// <summary>Takes one message.</summary>
@@ -71,8 +69,8 @@ internal sealed class CoordinatorReader(
                 };
             case CoordinatorMessage.KindOneofCase.Lease when _parameters is not null:
                 return TakeLease(message.Lease);
-            case CoordinatorMessage.KindOneofCase.Region when _parameters is not null && openRegion is not null:
-                return openRegion(message.Region);
+            case CoordinatorMessage.KindOneofCase.Region when _parameters is not null && memory is not null:
+                return memory.Take(message.Region);
             case CoordinatorMessage.KindOneofCase.Revoked when _parameters is not null:
                 // (3.3)
                 _computation!.Revoke((long)message.Revoked.LeaseId);
