@@ -55,7 +55,7 @@ public sealed class StrangerTests
     };
 
     [Theory]
-    [InlineData(RefusalReason.ProtocolVersion, "The worker speaks protocol 3, the coordinator 2.")]
+    [InlineData(RefusalReason.ProtocolVersion, "The worker speaks protocol 4, the coordinator 3.")]
     [InlineData(RefusalReason.NumericsRevision, "The worker computes by numerics revision 2, the run by 1")]
     [InlineData(RefusalReason.KnownAnswer, "it computes other bits")]
     [InlineData(RefusalReason.MalformedHello, "0 threads")]

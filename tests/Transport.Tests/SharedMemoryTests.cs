@@ -253,6 +253,17 @@ public sealed unsafe class SharedMemoryTests : IDisposable
     }
 
     [Fact]
+    public void Bell_NotRung_WaitsNoLongerThanItMay()
+    {
+        using var bell = new Doorbell(spins: false);
+        var began = TimeProvider.System.GetTimestamp();
+
+        bell.Await(bell.Value, TimeSpan.FromMilliseconds(20));
+
+        Assert.InRange(TimeProvider.System.GetElapsedTime(began), TimeSpan.FromMilliseconds(20), TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
     public void Bell_RungBeforeAnybodyWaits_IsNotLost()
     {
         using var bell = new Doorbell(spins: false);

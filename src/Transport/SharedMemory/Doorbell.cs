@@ -75,7 +75,10 @@ public sealed unsafe class Doorbell : IDisposable
     }
 
     /// <summary>Returns when it has rung since <see cref="Value"/> was <paramref name="seen"/>. One thread only.</summary>
-    public void Await(int seen)
+    public void Await(int seen) => Await(seen, Timeout.InfiniteTimeSpan);
+
+    /// <summary>The same, but no later than <paramref name="timeout"/>, in the processor's time. One thread only.</summary>
+    public void Await(int seen, TimeSpan timeout)
     {
         if (Value != seen)
         {
@@ -85,7 +88,7 @@ public sealed unsafe class Doorbell : IDisposable
         var began = Clock.GetTimestamp();
         if (!_spins || _usualWait > LongestSpin || !Spin(seen, began))
         {
-            Sleep(seen);
+            Sleep(seen, timeout);
         }
 
         // Long waits count as somewhat long ones, so that short ones are noticed soon after.
@@ -114,27 +117,34 @@ public sealed unsafe class Doorbell : IDisposable
         return false;
     }
 
-    private void Sleep(int seen)
+    private void Sleep(int seen, TimeSpan timeout)
     {
         Interlocked.Increment(ref *_sleepers);
-        if (Futex.IsSupported)
+        var began = Clock.GetTimestamp();
+        var left = timeout;
+        while (Value == seen && (left > TimeSpan.Zero || timeout == Timeout.InfiniteTimeSpan))
         {
-            while (Value == seen)
-            {
-                Futex.Wait(_value, seen);
-            }
-        }
-        else
-        {
-            lock (_gate)
-            {
-                while (Value == seen)
-                {
-                    Monitor.Wait(_gate);
-                }
-            }
+            SleepOnce(seen, left);
+            left = timeout == Timeout.InfiniteTimeSpan ? timeout : timeout - Clock.GetElapsedTime(began);
         }
 
         Interlocked.Decrement(ref *_sleepers);
+    }
+
+    private void SleepOnce(int seen, TimeSpan timeout)
+    {
+        if (Futex.IsSupported)
+        {
+            Futex.Wait(_value, seen, timeout);
+            return;
+        }
+
+        lock (_gate)
+        {
+            if (Value == seen)
+            {
+                Monitor.Wait(_gate, timeout);
+            }
+        }
     }
 }

@@ -19,9 +19,18 @@ internal static unsafe partial class Futex
     /// <summary>Whether this system has it.</summary>
     public static bool IsSupported => OperatingSystem.IsLinux() && Number != 0;
 
-    /// <summary>Blocks while <paramref name="word"/> is <paramref name="value"/>, until it is woken; may also return without a reason.</summary>
-    // No error matters: the caller looks at the word again (EAGAIN: it has changed already; EINTR: a signal came).
-    public static void Wait(int* word, int value) => Call(Number, word, WaitOperation, value, 0, 0, 0);
+    /// <summary>Blocks while <paramref name="word"/> is <paramref name="value"/>, until it is woken or the time is up; may also return without a reason.</summary>
+    /// <param name="word">Where it looks.</param>
+    /// <param name="value">What is there.</param>
+    /// <param name="timeout">How long at most; <see cref="Timeout.InfiniteTimeSpan"/> for ever.</param>
+    public static void Wait(int* word, int value, TimeSpan timeout)
+    {
+        var specification = stackalloc nint[2];
+        specification[0] = (nint)(timeout.Ticks / TimeSpan.TicksPerSecond);
+        specification[1] = (nint)(timeout.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick);
+        // No error matters: the caller looks at the word again (EAGAIN: it has changed already; EINTR: a signal came).
+        Call(Number, word, WaitOperation, value, timeout == Timeout.InfiniteTimeSpan ? 0 : (nint)specification, 0, 0);
+    }
 
     /// <summary>Wakes whoever waits for <paramref name="word"/>.</summary>
     public static void WakeAll(int* word) => Call(Number, word, WakeOperation, int.MaxValue, 0, 0, 0);
