@@ -34,7 +34,12 @@ compute_of() { # how often to look, command that asks for the status…
     awk -F: '/id/ { id = $2 } /compute/ { print id, $2 }' | sort -k1,1n -k2,2g |
     awk '{ v[$1, ++n[$1]] = $2 } END { for (id in n) { m = v[id, int((n[id] + 1) / 2)]; if (m > most) most = m } printf "%.3f\n", most }'
 }
-progressed() { until grep -q '"event":"progress"' "$out/events"; do kill -0 "$1" || { tail -n 3 "$out/stderr"; exit 1; }; sleep 0.1; done; }
+progressed() { # process
+  until grep -q '"event":"progress"' "$out/events"; do
+    kill -0 "$1" 2>/dev/null || { echo "FAIL  the run ended before it told of any progress"; tail -n 3 "$out/stderr"; exit 1; }
+    sleep 0.1
+  done
+}
 
 without_links() { # model, batch: sets near, what workers report, in milliseconds
   : >"$out/events"
