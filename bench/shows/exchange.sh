@@ -38,10 +38,10 @@ for bytes in 318040 7454760; do
     done
   done
   mpi_ms=$(median <"$out/allreduce-$bytes")
-  echo "$bytes bytes: MPI_Allreduce $(calculate %.3f "$mpi_ms") ms (${configuration:-as it is}), over TCP $(calculate %.3f "$(median <"$out/over-tcp-$bytes")") ms"
+  echo "- $bytes bytes: MPI_Allreduce $(calculate %.3f "$mpi_ms") ms (${configuration:-as it is}), over TCP $(calculate %.3f "$(median <"$out/over-tcp-$bytes")") ms"
   [ -e "$out/ours-$bytes" ] || continue
   ours_ms=$(median <"$out/ours-$bytes")
   if [ "$(calculate %d "$ours_ms <= 1.5 * $mpi_ms")" = 1 ]; then verdict=ok; else verdict='BELOW AIM'; failures=$((failures + 1)); fi
-  echo "$verdict  $bytes bytes: ours $(calculate '%.3f ms, %.2f times MPI_Allreduce' "$ours_ms, $ours_ms / $mpi_ms"), aim at most 1.5"
+  echo "- $verdict: $bytes bytes: ours $(calculate '%.3f ms, %.2f times MPI_Allreduce' "$ours_ms, $ours_ms / $mpi_ms"), aim at most 1.5"
 done
 [ $failures -eq 0 ]

@@ -32,6 +32,7 @@ begin() { # part, workers: starts them; the first of pids is the one that prints
 worker() { start "worker-$1" on_host "$1" "$program" worker --coordinator "$(address_of 0):29500" --threads 1 --data "$DISTTRAIN_DATA"; }
 kill_one() { # part
   until grep -q '"event":"epoch","epoch":1,' "$out/events"; do kill -0 "${pids[0]}" 2>/dev/null || return 0; sleep 0.02; done
+  through=$(grep -q /dev/shm/disttrain- "/proc/${pids[0]}/maps" && echo "shared memory" || echo messages)
   kill -9 "$(sed -n 's/.*"what":"joined".*"processId":\([0-9]*\).*/\1/p' "$out/events" | head -n 1)"
   # Its own workers train starts again by itself.
   [ "$1" != namespaces ] || worker 1
@@ -46,6 +47,7 @@ for part in $parts; do
       # Workers leave by themselves when the run has ended.
       { wait "${pids[@]}"; } 2>/dev/null || true
       expect "$part, $workers workers, $fate" "$expected" "$(hash_of <"$out/events")"
+      [ $fate = calm ] || expect "$part, $workers workers: tensors through" "$([ "$part" = shared ] && echo "shared memory" || echo messages)" "${through:-}"
       [ $fate = calm ] || expect "$part, $workers workers: deaths" 1 "$(grep -c '"what":"lost"' "$out/events")"
     done
   done
