@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One machine's page: DISTTRAIN_DATA=DIR bench/results.sh >bench/results/NAME.md. About a quarter of an hour with PyTorch, on a machine with nothing else to do.
+# One machine's page: DISTTRAIN_DATA=DIR bench/results.sh >bench/results/NAME.md. About half an hour with PyTorch and MPI, on a machine with nothing else to do.
 # What it takes from the environment: bench/end-to-end/measure.sh. Progress goes to stderr.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -46,6 +46,10 @@ section "Whole steps, one thread"
 bench/end-to-end/steps.sh
 section "Whole steps, one thread, without AVX-512"
 PAIRS=$(((PAIRS + 1) / 2)) bench/end-to-end/steps.sh --isa avx2
+section "Two processes on one host"
+bench/shows/scaling.sh || true
+section "One exchange on one host"
+bench/shows/exchange.sh || true
 section "Kernels, as shares of what one core can do at most"
 $kernels shares products convolutions memory
 section "The ladder of docs/kernels.md"

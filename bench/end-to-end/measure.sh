@@ -26,8 +26,9 @@ dotnet build -c Release --nologo -v q bench/Kernels >/dev/null
 progress() { echo "  $*" >&2; }
 kernels() { env "${ours_environment[@]}" bench/Kernels/bin/Release/net10.0/DistTrain.Bench.Kernels "$@"; }
 disttrain() { env "${ours_environment[@]}" src/Cli/bin/Release/net10.0/disttrain "$@" 2>"$out/stderr" || { cat "$out/stderr" >&2; return 1; }; }
-# A training on MNIST in one process; its JSON lines.
-train() { rm -rf "$out/run"; disttrain train --workers 0 --dataset mnist --out "$out/run" --json "$@"; }
+# A training on MNIST, in one process unless the array cluster says otherwise; its JSON lines.
+cluster=(--workers 0)
+train() { rm -rf "$out/run"; disttrain train "${cluster[@]}" --dataset mnist --out "$out/run" --json "$@"; }
 # field NAME: a number or string of the last JSON line that has it.
 field() { sed -n "s/.*\"$1\":\"\{0,1\}\([^,\"}]*\).*/\1/p" | tail -n 1; }
 # calculate FORMAT EXPRESSIONS

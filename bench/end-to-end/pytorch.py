@@ -38,13 +38,18 @@ def read_idx(directory, name):
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
 
 
+def training_set(directory):
+    import numpy as np, torch
+    images = read_idx(directory, "train-images-idx3-ubyte").reshape(-1, 784).astype(np.float32) / 255
+    return torch.from_numpy(images), torch.from_numpy(read_idx(directory, "train-labels-idx1-ubyte").astype(np.int64))
+
+
 def measure(options):
     import time
-    import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
+    import torch, torch.nn as nn, torch.nn.functional as F
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    images = torch.from_numpy(read_idx(options.directory, "train-images-idx3-ubyte").reshape(-1, 784).astype(np.float32) / 255)
-    labels = torch.from_numpy(read_idx(options.directory, "train-labels-idx1-ubyte").astype(np.int64))
+    images, labels = training_set(options.directory)
     net = nn.Sequential(*networks(nn)[options.model]())
     if options.channels_last:
         net = net.to(memory_format=torch.channels_last)
@@ -68,14 +73,19 @@ def measure(options):
     print(fastest)
 
 
-if sys.argv[1:2] == ["--has"]:
-    sys.exit(sys.argv[2] not in networks(None))
-parser = argparse.ArgumentParser(usage=__doc__)
-parser.add_argument("directory")
-parser.add_argument("model")
-parser.add_argument("batch", type=int)
-parser.add_argument("steps", type=int)
-parser.add_argument("--threads", type=int, default=1)
-parser.add_argument("--best-of", type=int, default=1)
-parser.add_argument("--channels-last", action="store_true")
-measure(parser.parse_args())
+def main():
+    if sys.argv[1:2] == ["--has"]:
+        sys.exit(sys.argv[2] not in networks(None))
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("directory")
+    parser.add_argument("model")
+    parser.add_argument("batch", type=int)
+    parser.add_argument("steps", type=int)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--best-of", type=int, default=1)
+    parser.add_argument("--channels-last", action="store_true")
+    measure(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()

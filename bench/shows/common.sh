@@ -6,7 +6,7 @@ DISTTRAIN_DATA=$(cd "$DISTTRAIN_DATA" && pwd); export DISTTRAIN_DATA
 common=(--dataset mnist --data "$DISTTRAIN_DATA" --batch-size 100 --shards 8 --seed 7 --json)
 out=$(mktemp -d); trap 'rm -rf "$out"' EXIT
 failures=0
-dotnet build -c Release --nologo -v q src/Cli >/dev/null
+[ -n "${DISTTRAIN_BUILT:-}" ] || dotnet build -c Release --nologo -v q src/Cli >/dev/null
 disttrain() { src/Cli/bin/Release/net10.0/disttrain "$@"; }
 hash_of() { sed -n 's/.*"event":"completed".*"parametersSha256":"\([0-9a-f]*\)".*/\1/p'; }
 golden() { sed -n "/\"mnist\"/,\$s/.*\"$1\": \"\([0-9a-f]*\)\".*/\1/p" tests/golden-hashes.json; }
