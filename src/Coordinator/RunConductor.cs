@@ -48,6 +48,7 @@ internal sealed class RunConductor
     private readonly Stragglers _stragglers;
     private readonly Roster _roster;
     private readonly RunReports _reports;
+    private readonly StepAccounts _accounts;
     private RoundBox? _current;
     private (long LeaseId, Partial Partial) _arriving;
     private TimeSpan _savedAt;
@@ -76,6 +77,7 @@ internal sealed class RunConductor
         _times = new RoundTimes(_options.LeaseDeadline);
         _waiting = new WaitingReports(_options);
         _stragglers = new Stragglers(setup.Time);
+        _accounts = new StepAccounts(setup.Time.TimestampFrequency, Timestamp());
         Quarantine = new Quarantine(setup.Time);
         _roster = new Roster(setup, _stragglers, Quarantine);
         _reports = new RunReports(setup, _session, _roster.Connections, _stragglers);
@@ -198,7 +200,7 @@ internal sealed class RunConductor
         {
             case EffectKind.SendParameters:
                 // (3.1)
-                _roster.Connections[effect.Worker].Outbox.SendParameters(_broadcast.Messages(effect.Round.Version, State));
+                SendParameters(effect);
                 break;
             case EffectKind.Lease:
                 Grant(effect.Lease);
@@ -226,6 +228,7 @@ internal sealed class RunConductor
             case EffectKind.CommitEvaluation:
                 State.CommitEvaluation();
                 _stragglers.PauseEnded();
+                _accounts.Restart(Timestamp());
                 _setup.Observer?.EvaluationDone(effect.Round.Version, State);
                 break;
             case EffectKind.SaveCheckpoint:
@@ -240,11 +243,14 @@ internal sealed class RunConductor
 
     private void CommitStep(long step)
     {
+        var complete = Timestamp();
         var outcome = State.CommitStep(step);
         _events.Enqueue(outcome);
         if (outcome.Kind == EventKind.StepCommitted)
         {
             _setup.Recorder?.StepDone(State);
+            var split = _accounts.Committed(complete, Timestamp());
+            _setup.Observer?.StepMeasured(step + 1, split);
             _setup.Observer?.StepDone(step + 1, State);
         }
 
@@ -280,9 +286,22 @@ internal sealed class RunConductor
         }
     }
 
+    private long Timestamp() => _setup.Time.GetTimestamp();
+
+    /// <summary>(3.1) Sends parameters; the first worker's are made into messages, which the others share.</summary>
+    private void SendParameters(in SessionEffect effect)
+    {
+        var began = Timestamp();
+        _accounts.Begin(began);
+        var messages = _broadcast.Messages(effect.Round.Version, State);
+        _accounts.MessagesMade(Timestamp() - began);
+        _roster.Connections[effect.Worker].Outbox.SendParameters(messages);
+    }
+
     /// <summary>(3.2) Grants a lease.</summary>
     private void Grant(in Lease lease)
     {
+        _accounts.Begin(Timestamp());
         var connection = _roster.Connections[lease.Worker];
         if (_current?.Round != lease.Round)
         {
@@ -340,6 +359,11 @@ internal sealed class RunConductor
         _arriving = (arrived.LeaseId, arrived.Partial);
         _stragglers.Arrived(connection.Info.Id, arrived.LeaseId, arrived.ComputeTime);
         _roster.Delivered(connection);
+        if (arrived.Round is { Kind: RoundKind.Training } && arrived.Round == CurrentRound)
+        {
+            _accounts.Received(connection.Info.Id, arrived.Receipt, (long)(arrived.ComputeTime.TotalSeconds * _setup.Time.TimestampFrequency));
+        }
+
         if (connection.Lease is { } lease && lease.Id == arrived.LeaseId)
         {
             _times.Delivered(lease.Round.Kind, connection.Deadlines!.SinceGranted(_clock.Now));
@@ -358,7 +382,9 @@ internal sealed class RunConductor
         switch (effect.Verdict)
         {
             case PartialVerdict.Counted:
+                var began = Timestamp();
                 State.Add(effect.Round.Kind, partial);
+                _accounts.Summed(began, Timestamp());
                 Record(effect);
                 break;
             case PartialVerdict.Held:
