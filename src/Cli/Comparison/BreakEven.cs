@@ -76,13 +76,13 @@ public sealed record BreakEven(Contender Baseline, int Smallest, int Largest)
             var (low, high) = (measured[last], measured[last + 1]);
             var between = found.WithLines(contender, low, high);
             // Lines with medians that say "faster" at both ends cross below the lower one, which is within the noise of being so.
-            return between with { BatchSize = (int)Math.Ceiling(Math.Clamp(between.Crossing() ?? low.BatchSize, low.BatchSize, high.BatchSize)) };
+            return between with { BatchSize = (int)Math.Round(Math.Clamp(between.Crossing() ?? low.BatchSize, low.BatchSize, high.BatchSize)) };
         }
 
         var above = found.WithLines(contender, measured[^2], measured[^1]);
         return above with
         {
-            Beyond = above.Crossing() is { } crossing && crossing > found.Largest && crossing <= (double)TrustedFactor * found.Largest ? (int)Math.Ceiling(crossing) : null,
+            Beyond = above.Crossing() is { } crossing && crossing > found.Largest && crossing <= (double)TrustedFactor * found.Largest ? (int)Math.Round(crossing) : null,
         };
     }
 

@@ -3,7 +3,10 @@ using DistTrain.Core.Formats;
 
 namespace DistTrain.Cli.Comparison;
 
-/// <summary>The picture of a comparison: how fast each contender is, and where the time of its steps goes.</summary>
+/// <summary>
+/// The picture of a comparison: how fast each contender is, where the time of its steps goes, and, where other batch sizes were measured, how fast it is with
+/// each.
+/// </summary>
 public static class CompareFigure
 {
     /// <summary>The file's name.</summary>
@@ -18,7 +21,10 @@ public static class CompareFigure
     public static Figure Of(Comparison comparison)
     {
         var width = Math.Max(LeastPanelWidth, WidthPerContender * comparison.Main.Measurements.Count);
-        return new Figure(CompareResult.What(comparison), Columns: 2, [Speeds(comparison), Splits(comparison.Main)], width, PanelHeight);
+        Panel[] panels = comparison.Others.Count == 0
+            ? [Speeds(comparison), Splits(comparison.Main)]
+            : [Speeds(comparison), Splits(comparison.Main), Batches(comparison)];
+        return new Figure(CompareResult.What(comparison), panels.Length, panels, width, PanelHeight);
     }
 
     /// <summary>Writes <see cref="Name"/>.</summary>
@@ -64,6 +70,18 @@ public static class CompareFigure
             Categories = Labels(main.Measurements),
             Bars = [.. names.Select((name, part) => new BarLayer(name, [.. splits.Select(times => times?.Parts[part].Microseconds ?? 0)]))],
             YRange = (0, Math.Max(1, RoomAbove * splits.Select(times => times?.StepMicroseconds ?? 0).Max())),
+        };
+    }
+
+    private static Panel Batches(Comparison comparison)
+    {
+        var sittings = comparison.Others.Append(comparison.Main).OrderBy(sitting => sitting.BatchSize).ToList();
+        List<double> sizes = [.. sittings.Select(sitting => (double)sitting.BatchSize)];
+        return new Panel("By the size of the batch", "samples in a batch", "samples per second, median")
+        {
+            Curves = [.. comparison.Others[0].Measurements.Select(measurement => new Curve(
+                measurement.Contender.Name, sizes, [.. sittings.Select(sitting => sitting.Of(measurement.Contender).Rate ?? double.NaN)], CurveStyle.Path))],
+            LogX = true,
         };
     }
 

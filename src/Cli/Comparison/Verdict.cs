@@ -73,6 +73,12 @@ public sealed record Verdict(Contender Contender, Contrast? AgainstOneThread, Co
         }
 
         text.Append('.');
+        if (breakEvens.Count > 1 && breakEvens.All(found => found is { BatchSize: null, PaysEverywhere: false, Beyond: null }))
+        {
+            return text.Append(FormattableString.Invariant(
+                $" No batch from which it pays was found against either, from {breakEvens[0].Smallest} to {breakEvens[0].Largest} samples.")).ToString();
+        }
+
         foreach (var breakEven in breakEvens)
         {
             text.Append(' ').Append(Words(breakEven));
