@@ -3,7 +3,7 @@ using DistTrain.Core.Training;
 namespace DistTrain.Coordinator;
 
 /// <summary>
-/// Splits the time of each training step, purely: told timestamps of one clock, in ticks. The critical path of a step, from the end of the one before:
+/// Splits the time of each training step, purely: told timestamps of one clock, in ticks. Allocates nothing once its lists have grown. The critical path of a step, from the end of the one before:
 /// what belongs to that one still, messages made, parameters and lease on their way, gradients computed by the worker whose partial comes last, its
 /// partial on its way, verified, added, the step committed. docs/scaling.md defines the parts.
 /// </summary>
@@ -39,14 +39,19 @@ internal sealed class StepAccounts(long frequency, long now)
     /// <param name="compute">What its worker has computed on its lease up to it; 0 if it does not say.</param>
     public void Received(int worker, PartialReceipt receipt, long compute)
     {
-        // Its worker may have computed more since, for the next of its nodes; the latest says it all.
-        var known = _workers.FindIndex(entry => entry.Worker == worker);
-        if (known < 0)
+        var known = 0;
+        while (known < _workers.Count && _workers[known].Worker != worker)
+        {
+            known++;
+        }
+
+        if (known == _workers.Count)
         {
             _workers.Add((worker, compute));
         }
         else
         {
+            // It may have computed more since, for the next of its nodes: the latest says it all.
             _workers[known] = (worker, Math.Max(compute, _workers[known].Compute));
         }
 

@@ -53,13 +53,12 @@ internal sealed class CompareRun(VerbCall call, CompareRequest request, string d
     /// <summary>How many steps take long enough to be measured: found out by the slowest of the single processes.</summary>
     private async Task<int> FindLengthAsync()
     {
-        var first = await RunAsync(ContenderRules.OneThread, request.BatchSize, RunLength.FirstTry, "first-try").ConfigureAwait(false);
+        var first = await RunAsync(ContenderRules.OneThread, request.BatchSize, RunLength.FirstTry, "first-try", isTry: true).ConfigureAwait(false);
         if (first.Rate is { } rate && RunLength.WantsSecondTry(rate, request.BatchSize))
         {
-            first = await RunAsync(ContenderRules.OneThread, request.BatchSize, RunLength.SecondTry, "second-try").ConfigureAwait(false);
+            first = await RunAsync(ContenderRules.OneThread, request.BatchSize, RunLength.SecondTry, "second-try", isTry: true).ConfigureAwait(false);
         }
 
-        _hashes.Clear();
         return RunLength.Steps(first.Rate, request.BatchSize);
     }
 
@@ -67,7 +66,7 @@ internal sealed class CompareRun(VerbCall call, CompareRequest request, string d
     {
         Contender[] baselines = [.. new[] { ContenderRules.OneThread, verdict.SameThreads }.Distinct()];
         Contender[] contenders = [.. baselines, verdict.Contender];
-        while (BatchLadder.Next([main, .. others], verdict.Contender, ContenderRules.OneThread, IsAllowed) is { } batchSize)
+        while (BatchLadder.Next([main, .. others], verdict.Contender, ContenderRules.OneThread, size => IsAllowed(size) && RunLength.IsShort(main.Of(ContenderRules.OneThread).Rate, size)) is { } batchSize)
         {
             others.Add(await MeasureAsync(contenders, batchSize, StepsFor(main, batchSize)).ConfigureAwait(false));
         }
@@ -137,7 +136,7 @@ internal sealed class CompareRun(VerbCall call, CompareRequest request, string d
         return new Sitting(batchSize, [.. contenders.Select(contender => new Measurement(contender, batchSize, runs[contender]))]);
     }
 
-    private async Task<ComparedRun> RunAsync(Contender contender, int batchSize, long? steps, string name)
+    private async Task<ComparedRun> RunAsync(Contender contender, int batchSize, long? steps, string name, bool isTry = false)
     {
         var path = Path.Combine(directory, name);
         RunEvent? last = null;
@@ -158,7 +157,12 @@ internal sealed class CompareRun(VerbCall call, CompareRequest request, string d
 
         _finished++;
         _spec ??= ReadSpec(path);
-        LeaveOutCopies(path, batchSize, completed.ParametersSha256);
+        // A run that finds out how long the others are to be has other bits than they, and nobody wants those.
+        if (isTry || !IsFirstWith(batchSize, completed.ParametersSha256))
+        {
+            LeaveOutParameters(path);
+        }
+
         return new ComparedRun(completed, times, batchSize);
 
         void Take(string line)
@@ -180,13 +184,10 @@ internal sealed class CompareRun(VerbCall call, CompareRequest request, string d
     private string Kept() => _finished == 0 ? "" : FormattableString.Invariant($" The runs that were finished before, {_finished}, are in {directory}.");
 
     /// <summary>What the first run with a batch size has, the others of the same bits need not have again: tens of megabytes each. One with other bits keeps them.</summary>
-    private void LeaveOutCopies(string path, int batchSize, string hash)
-    {
-        if (_hashes.TryAdd(batchSize, hash) || _hashes[batchSize] != hash)
-        {
-            return;
-        }
+    private bool IsFirstWith(int batchSize, string hash) => _hashes.TryAdd(batchSize, hash) || _hashes[batchSize] != hash;
 
+    private static void LeaveOutParameters(string path)
+    {
         File.Delete(Path.Combine(path, RunDirectory.ParametersFileName));
         var checkpoints = Path.Combine(path, RunJournal.CheckpointsName);
         if (Directory.Exists(checkpoints))

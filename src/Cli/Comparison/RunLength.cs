@@ -10,7 +10,8 @@ public static class RunLength
     public const int SecondTry = 200;
 
     private const double Seconds = 0.6;
-    private const int Least = 12;
+    private const double MostSeconds = 4;
+    private const int Least = 6;
     private const int Most = 5000;
 
     /// <summary>Whether a second try would cost next to nothing, and tell more.</summary>
@@ -23,4 +24,8 @@ public static class RunLength
     /// <param name="batchSize">Samples per step.</param>
     public static int Steps(double? samplesPerSecond, int batchSize) =>
         samplesPerSecond is { } rate ? (int)Math.Clamp(Seconds * rate / batchSize, Least, Most) : Most;
+
+    /// <summary>Whether a run with a batch of that size, of the fewest steps, is short enough to look for the break-even with it.</summary>
+    /// <inheritdoc cref="Steps"/>
+    public static bool IsShort(double? samplesPerSecond, int batchSize) => Least * batchSize / samplesPerSecond <= MostSeconds;
 }

@@ -85,6 +85,21 @@ public sealed class BreakEvenTests
         Assert.Equal([100, 400], Climb(10, size => size >= 100));
     }
 
+    [Theory]
+    [InlineData(1e6, 100, 5000)]
+    [InlineData(24_000, 512, 28)]
+    [InlineData(2_000, 1000, 6)]
+    [InlineData(null, 100, 5000)]
+    public void RunLength_OfASpeed_IsShortButNotTooShort(double? rate, int batch, int expected) => Assert.Equal(expected, RunLength.Steps(rate, batch));
+
+    [Fact]
+    public void IsShort_SixSteps_WithinFourSeconds()
+    {
+        Assert.True(RunLength.IsShort(1500, 1000));
+        Assert.False(RunLength.IsShort(1499, 1000));
+        Assert.False(RunLength.IsShort(null, 1000));
+    }
+
     private static List<int> Climb(double fixedCost, Func<int, bool> isAllowed)
     {
         var measured = new List<Sitting> { At(100) };
