@@ -31,8 +31,10 @@ public sealed record BreakEven(Contender Baseline, int Smallest, int Largest)
     /// <summary>Whether the contender is faster at every batch size that was measured.</summary>
     public bool PaysEverywhere { get; init; }
 
-    /// <summary>Where the lines cross beyond what was measured; null if they do not, or only where nobody trains.</summary>
-    public int? Beyond { get; init; }
+    /// <summary>
+    /// Where the lines cross although the contender was faster nowhere: above what was measured, or within the noise. Null if they do not, or only far above.
+    /// </summary>
+    public int? Unproven { get; init; }
 
     /// <summary>The baseline's line; null if it is unknown.</summary>
     public StepLine? BaselineLine { get; init; }
@@ -82,7 +84,7 @@ public sealed record BreakEven(Contender Baseline, int Smallest, int Largest)
         var above = found.WithLines(contender, measured[^2], measured[^1]);
         return above with
         {
-            Beyond = above.Crossing() is { } crossing && crossing > found.Largest && crossing <= (double)TrustedFactor * found.Largest ? (int)Math.Round(crossing) : null,
+            Unproven = above.Crossing() is { } crossing && crossing > measured[^2].BatchSize && crossing <= (double)TrustedFactor * found.Largest ? (int)Math.Round(crossing) : null,
         };
     }
 

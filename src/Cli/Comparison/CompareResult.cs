@@ -40,7 +40,7 @@ internal sealed record CompareResult(
                     verdict.SameThreads.Threads, ContrastRow.Of(verdict.AgainstSameThreads), verdict.Sentence(what, comparison.BreakEvens))
                 : null,
             [.. comparison.BreakEvens.Select(found => new BreakEvenRow(
-                found.Baseline.Threads, found.BatchSize, found.PaysEverywhere, found.Smallest, found.Largest, found.Beyond, found.BaselineLine, found.ContenderLine,
+                found.Baseline.Threads, found.BatchSize, found.PaysEverywhere, found.Smallest, found.Largest, found.Unproven, found.BaselineLine, found.ContenderLine,
                 ContrastRow.Of(found.Verification)))],
             [.. comparison.Others.Select(sitting => new OtherBatch(
                 sitting.BatchSize,
@@ -120,12 +120,12 @@ internal sealed record VerdictRow(
 /// <param name="PaysEverywhere">Whether it pays with every batch size that was measured.</param>
 /// <param name="Smallest">The smallest of those.</param>
 /// <param name="Largest">The largest of those.</param>
-/// <param name="Beyond">Where the lines cross beyond them; null if nowhere near.</param>
+/// <param name="Unproven">Where the lines cross although it paid nowhere, above them or within the noise; null if nowhere near.</param>
 /// <param name="BaselineLine">The baseline's step, fixed + per sample.</param>
 /// <param name="ContenderLine">The contender's.</param>
 /// <param name="Verification">Measured at <paramref name="BatchSize"/>; null if not.</param>
 internal sealed record BreakEvenRow(
-    int BaselineThreads, int? BatchSize, bool PaysEverywhere, int Smallest, int Largest, int? Beyond, StepLine? BaselineLine, StepLine? ContenderLine,
+    int BaselineThreads, int? BatchSize, bool PaysEverywhere, int Smallest, int Largest, int? Unproven, StepLine? BaselineLine, StepLine? ContenderLine,
     ContrastRow? Verification);
 
 /// <summary>What was measured with another batch size.</summary>

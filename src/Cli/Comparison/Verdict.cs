@@ -73,7 +73,7 @@ public sealed record Verdict(Contender Contender, Contrast? AgainstOneThread, Co
         }
 
         text.Append('.');
-        if (breakEvens.Count > 1 && breakEvens.All(found => found is { BatchSize: null, PaysEverywhere: false, Beyond: null }))
+        if (breakEvens.Count > 1 && breakEvens.All(found => found is { BatchSize: null, PaysEverywhere: false, Unproven: null }))
         {
             return text.Append(FormattableString.Invariant(
                 $" No batch from which it pays was found against either, from {breakEvens[0].Smallest} to {breakEvens[0].Largest} samples.")).ToString();
@@ -102,7 +102,9 @@ public sealed record Verdict(Contender Contender, Contrast? AgainstOneThread, Co
         if (found.BatchSize is not { } batch)
         {
             return FormattableString.Invariant($"{against} no batch from which it pays was found, from {found.Smallest} to {found.Largest} samples")
-                + (found.Beyond is { } beyond ? FormattableString.Invariant($"; by the lines through these it would be about {beyond}, which was not measured.") : ".");
+                + (found.Unproven is not { } unproven ? "."
+                    : FormattableString.Invariant($"; by the lines through the largest two it would be about {unproven}, ")
+                        + (unproven > found.Largest ? "which was not measured." : "where the noise of these runs hides it."));
         }
 
         var sentence = FormattableString.Invariant($"{against} it pays from a batch of about {batch} samples on, by steps measured below and above");

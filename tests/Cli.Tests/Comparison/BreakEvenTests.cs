@@ -18,7 +18,7 @@ public sealed class BreakEvenTests
     {
         var found = Found((OneThread, 50, 2), (TwoWorkers, 350, 1), 100, 400, 25);
 
-        Assert.Equal((300, false, null, 25, 400), (found.BatchSize, found.PaysEverywhere, found.Beyond, found.Smallest, found.Largest));
+        Assert.Equal((300, false, null, 25, 400), (found.BatchSize, found.PaysEverywhere, found.Unproven, found.Smallest, found.Largest));
         Assert.Equal(2, found.BaselineLine!.PerSampleMicroseconds, 9);
         Assert.Equal(350, found.ContenderLine!.FixedMicroseconds, 6);
     }
@@ -28,7 +28,17 @@ public sealed class BreakEvenTests
     {
         var found = Found((OneThread, 50, 2), (TwoWorkers, 1050, 1), 100, 400);
 
-        Assert.Equal((null, 1000), (found.BatchSize, found.Beyond));
+        Assert.Equal((null, 1000), (found.BatchSize, found.Unproven));
+    }
+
+    /// <summary>The medians cross, but the runs with 400 lie too far apart.</summary>
+    [Fact]
+    public void Find_MediansCrossWithinTheNoise_IsNotFoundButSaid()
+    {
+        var found = BreakEven.Find(TwoWorkers, OneThread, [Sitting(100, (OneThread, [100, 100]), (TwoWorkers, [50, 50])), Sitting(400, (OneThread, [100, 100]), (TwoWorkers, [60, 190]))]);
+
+        Assert.Null(found!.BatchSize);
+        Assert.InRange(found.Unproven!.Value, 100, 400);
     }
 
     [Theory]
@@ -39,7 +49,7 @@ public sealed class BreakEvenTests
     {
         var found = Found((OneThread, 50, 2), (TwoWorkers, fixedCost, perSample), 100, 400);
 
-        Assert.Equal((null, null, false), (found.BatchSize, found.Beyond, found.PaysEverywhere));
+        Assert.Equal((null, null, false), (found.BatchSize, found.Unproven, found.PaysEverywhere));
     }
 
     [Fact]
@@ -64,7 +74,7 @@ public sealed class BreakEvenTests
     {
         var found = BreakEven.Find(TwoWorkers, OneThread, [Sitting(100, (OneThread, [100, 100]), (TwoWorkers, [200, 200])), Sitting(400, (OneThread, [100, 100]), (TwoWorkers, [90, 90]))]);
 
-        Assert.Equal((null, null, false), (found!.BatchSize, found.Beyond, found.PaysEverywhere));
+        Assert.Equal((null, null, false), (found!.BatchSize, found.Unproven, found.PaysEverywhere));
     }
 
     [Fact]
@@ -87,8 +97,8 @@ public sealed class BreakEvenTests
 
     [Theory]
     [InlineData(1e6, 100, 5000)]
-    [InlineData(24_000, 512, 28)]
-    [InlineData(2_000, 1000, 6)]
+    [InlineData(24_000d, 512, 28)]
+    [InlineData(2_000d, 1000, 6)]
     [InlineData(null, 100, 5000)]
     public void RunLength_OfASpeed_IsShortButNotTooShort(double? rate, int batch, int expected) => Assert.Equal(expected, RunLength.Steps(rate, batch));
 

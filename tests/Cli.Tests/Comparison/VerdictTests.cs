@@ -59,7 +59,8 @@ public sealed class VerdictTests
         Assert.Contains("measured with 300: 1.10 times, so it pays there already", Said(found with { BatchSize = 300, Verification = new Contrast(1.1, 0.02) }), StringComparison.Ordinal);
         Assert.Contains("it pays with every batch that was measured, from 25 to 400 samples", Said(found with { PaysEverywhere = true }), StringComparison.Ordinal);
         Assert.Contains("no batch from which it pays was found, from 25 to 400 samples.", Said(found), StringComparison.Ordinal);
-        Assert.Contains("it would be about 900, which was not measured", Said(found with { Beyond = 900 }), StringComparison.Ordinal);
+        Assert.Contains("it would be about 900, which was not measured", Said(found with { Unproven = 900 }), StringComparison.Ordinal);
+        Assert.Contains("it would be about 90, where the noise of these runs hides it", Said(found with { Unproven = 90 }), StringComparison.Ordinal);
         Assert.Contains("was found against either, from 25 to 400 samples.", Said(found, found with { Baseline = TwoThreads }), StringComparison.Ordinal);
     }
 
