@@ -76,6 +76,9 @@ internal sealed class ClusterRun : IRunIntake
     public Task<TrainingState> Completion => _completion.Task;
 
     /// <inheritdoc/>
+    public TimeProvider Time => _time;
+
+    /// <inheritdoc/>
     public bool IsFinite(Partial partial) => _conductor.IsFinite(partial);
 
     /// <inheritdoc/>

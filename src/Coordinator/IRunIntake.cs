@@ -20,6 +20,9 @@ internal interface IRunFacts
     /// <summary>The round being computed; null before the first.</summary>
     Round? CurrentRound { get; }
 
+    /// <summary>A fine clock.</summary>
+    TimeProvider Time { get; }
+
     /// <summary>Whether everything in a partial is finite.</summary>
     bool IsFinite(Partial partial);
 }

@@ -58,6 +58,7 @@ internal sealed class RunConductor : IRunFacts
     private readonly RunReports _reports;
     private readonly SharedMemoryHost _memory;
     private readonly ThreadTeam? _team;
+    private readonly StepAccounts _accounts;
     private RoundBox? _current;
     private (long LeaseId, Partial Partial) _arriving;
     private TimeSpan _savedAt;
@@ -92,6 +93,7 @@ internal sealed class RunConductor : IRunFacts
         _times = new RoundTimes(_options.LeaseDeadline);
         _waiting = new WaitingReports(_options);
         _stragglers = new Stragglers(setup.Time);
+        _accounts = new StepAccounts(setup.Time.TimestampFrequency, Timestamp());
         Quarantine = new Quarantine(setup.Time);
         _roster = new Roster(setup, _stragglers, Quarantine);
         _reports = new RunReports(setup, _session, _roster.Connections, _stragglers);
@@ -114,6 +116,9 @@ internal sealed class RunConductor : IRunFacts
 
     /// <inheritdoc/>
     public bool IsAuditing => _options.AuditShare > 0;
+
+    /// <inheritdoc/>
+    public TimeProvider Time => _setup.Time;
 
     /// <inheritdoc/>
     public bool IsFinite(Partial partial) => State.IsFinite(partial);
@@ -263,11 +268,7 @@ internal sealed class RunConductor : IRunFacts
         {
             case EffectKind.SendParameters:
                 // (3.1)
-                if (_roster.Connections[effect.Worker] is { Shared: null } remote)
-                {
-                    remote.Outbox.SendParameters(_broadcast.Messages(effect.Round.Version, State));
-                }
-
+                SendParameters(effect);
                 break;
             case EffectKind.Lease:
                 Grant(effect.Lease);
@@ -295,6 +296,7 @@ internal sealed class RunConductor : IRunFacts
             case EffectKind.CommitEvaluation:
                 State.CommitEvaluation();
                 _stragglers.PauseEnded();
+                _accounts.Restart(Timestamp());
                 _setup.Observer?.EvaluationDone(effect.Round.Version, State);
                 break;
             case EffectKind.SaveCheckpoint:
@@ -310,11 +312,14 @@ internal sealed class RunConductor : IRunFacts
     private void CommitStep(long step)
     {
         _broadcast.Leave(_roster.Connections.Values);
+        var complete = Timestamp();
         var outcome = State.CommitStep(step, _team);
         _events.Enqueue(outcome);
         if (outcome.Kind == EventKind.StepCommitted)
         {
             _setup.Recorder?.StepDone(State);
+            var split = _accounts.Committed(complete, Timestamp());
+            _setup.Observer?.StepMeasured(step + 1, split);
             _setup.Observer?.StepDone(step + 1, State);
         }
 
@@ -351,9 +356,29 @@ internal sealed class RunConductor : IRunFacts
         }
     }
 
+    private long Timestamp() => Time.GetTimestamp();
+
+    /// <summary>(3.1) Sends parameters; the first worker's are made into messages, which the others share.</summary>
+    private void SendParameters(in SessionEffect effect)
+    {
+        var connection = _roster.Connections[effect.Worker];
+        if (connection.Shared is not null)
+        {
+            // It reads them where they are.
+            return;
+        }
+
+        var began = Timestamp();
+        _accounts.Begin(began);
+        var messages = _broadcast.Messages(effect.Round.Version, State);
+        _accounts.MessagesMade(Timestamp() - began);
+        connection.Outbox.SendParameters(messages);
+    }
+
     /// <summary>(3.2) Grants a lease.</summary>
     private void Grant(in Lease lease)
     {
+        _accounts.Begin(Timestamp());
         var connection = _roster.Connections[lease.Worker];
         if (_current?.Round != lease.Round)
         {
@@ -408,6 +433,11 @@ internal sealed class RunConductor : IRunFacts
         _arriving = (arrived.LeaseId, arrived.Partial);
         _stragglers.Arrived(connection.Info.Id, arrived.LeaseId, arrived.ComputeTime);
         _roster.Delivered(connection);
+        if (arrived.Round is { Kind: RoundKind.Training } && arrived.Round == CurrentRound)
+        {
+            _accounts.Received(connection.Info.Id, arrived.Receipt, (long)(arrived.ComputeTime.TotalSeconds * _setup.Time.TimestampFrequency));
+        }
+
         if (connection.Lease is { } lease && lease.Id == arrived.LeaseId)
         {
             _times.Delivered(lease.Round.Kind, connection.Deadlines!.SinceGranted(_clock.Now));
@@ -426,7 +456,9 @@ internal sealed class RunConductor : IRunFacts
         switch (effect.Verdict)
         {
             case PartialVerdict.Counted:
+                var began = Timestamp();
                 State.Add(effect.Round.Kind, partial);
+                _accounts.Summed(began, Timestamp());
                 Record(effect);
                 break;
             case PartialVerdict.Held:

@@ -23,7 +23,11 @@ internal abstract record RunInput
     /// <param name="Fingerprint">Of the content, where the run audits.</param>
     /// <param name="ComputeTime">How long the worker says it has computed on the lease; 0 if it does not say.</param>
     public sealed record PartialArrived(
-        WorkerConnection Connection, long LeaseId, Round Round, Partial Partial, bool IsFinite, UInt128 Fingerprint, TimeSpan ComputeTime) : RunInput;
+        WorkerConnection Connection, long LeaseId, Round Round, Partial Partial, bool IsFinite, UInt128 Fingerprint, TimeSpan ComputeTime) : RunInput
+    {
+        /// <summary>When it came.</summary>
+        public PartialReceipt Receipt { get; init; }
+    }
 
     /// <summary>A lease is open again: given back, or its partial was damaged.</summary>
     public sealed record LeaseReturned(WorkerConnection Connection, long LeaseId, string Reason) : RunInput;

@@ -80,6 +80,7 @@ internal sealed class SharedIntake : IDisposable
     /// <summary>(4.2) Judged like a partial that comes in chunks. Nothing is in transit, so there is no checksum.</summary>
     private RunInput? TakePartial(PartialHeader header, int slot, IRunFacts run)
     {
+        var receipt = new PartialReceipt(run.Time.GetTimestamp(), Verification: 0);
         var judgement = PartialRules.Judge(header, run.Incarnation, _spec, run.ParameterCount, run.CurrentRound, _connection.Lease, isInPlace: true);
         var hasGradient = header.LengthBytes > 0;
         if (hasGradient != slot >= 0 || slot >= _slots.Length || (hasGradient && !_region.IsDelivered(slot)))
@@ -107,7 +108,10 @@ internal sealed class SharedIntake : IDisposable
                 partial.CorrectCount = (int)header.CorrectCount;
                 var fingerprint = run.IsAuditing ? Checksum.OfContent(partial) : default;
                 return new RunInput.PartialArrived(
-                    _connection, (long)header.LeaseId, judgement.Round, partial, header.IsFinite && double.IsFinite(header.LossSum), fingerprint, TimeSpan.FromMicroseconds(header.ComputeMicroseconds));
+                    _connection, (long)header.LeaseId, judgement.Round, partial, header.IsFinite && double.IsFinite(header.LossSum), fingerprint, TimeSpan.FromMicroseconds(header.ComputeMicroseconds))
+                {
+                    Receipt = receipt,
+                };
         }
     }
 

@@ -114,6 +114,7 @@ internal sealed class WorkerReader(WorkerConnection connection, RunSpec spec, Da
     private async ValueTask<(string Reason, bool InOrder)?> CompleteAsync()
     {
         var partial = _partial!;
+        var received = run.Time.GetTimestamp();
         if (!Checksum.Of(_header, TensorBytes.Of(partial.Gradient).Span).Equals(_header.Checksum))
         {
             Abandon();
@@ -126,7 +127,10 @@ internal sealed class WorkerReader(WorkerConnection connection, RunSpec spec, Da
         // On this thread, so that many workers' partials are looked at side by side.
         var fingerprint = run.IsAuditing ? Checksum.OfContent(partial) : default;
         var computeTime = TimeSpan.FromMicroseconds(_header.ComputeMicroseconds);
-        if (!await run.TellAsync(new RunInput.PartialArrived(connection, (long)_header.LeaseId, _round, partial, run.IsFinite(partial), fingerprint, computeTime)))
+        var isFinite = run.IsFinite(partial);
+        var receipt = new PartialReceipt(received, run.Time.GetTimestamp() - received);
+        if (!await run.TellAsync(
+            new RunInput.PartialArrived(connection, (long)_header.LeaseId, _round, partial, isFinite, fingerprint, computeTime) { Receipt = receipt }))
         {
             run.Pools.For(_round.Kind).Return(partial);
         }

@@ -26,6 +26,9 @@ internal sealed class Intake(World world, SimulatedCoordinator coordinator) : IR
     public Round? CurrentRound => coordinator.CurrentRound;
 
     /// <inheritdoc/>
+    public TimeProvider Time => coordinator.Time;
+
+    /// <inheritdoc/>
     public bool IsFinite(Partial partial) => coordinator.IsFinite(partial);
 
     /// <summary>A message is about to be read.</summary>

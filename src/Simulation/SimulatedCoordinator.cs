@@ -51,6 +51,9 @@ internal sealed class SimulatedCoordinator : SimulatedProcess, IRunIntake, IRunR
     public bool IsEnding => _ending is not null;
 
     /// <inheritdoc/>
+    public TimeProvider Time => _world.Time;
+
+    /// <inheritdoc/>
     public ulong Incarnation => _journal!.Incarnation;
 
     /// <inheritdoc/>

@@ -17,6 +17,12 @@ public sealed record Panel(string Title, string XLabel = "", string YLabel = "")
     /// <summary>Equal bins, drawn as bars.</summary>
     public IReadOnlyList<Histogram> Histograms { get; init; } = [];
 
+    /// <summary>Names along the horizontal axis, at 0, 1, 2 …; a line break starts a second line. Empty for numbers.</summary>
+    public IReadOnlyList<string> Categories { get; init; } = [];
+
+    /// <summary>Bars at the categories, each layer on top of the one before.</summary>
+    public IReadOnlyList<BarLayer> Bars { get; init; } = [];
+
     /// <summary>Lines, points and paths.</summary>
     public IReadOnlyList<Curve> Curves { get; init; } = [];
 
@@ -115,6 +121,11 @@ public sealed record Histogram(string Name, double Low, double High, IReadOnlyLi
         return new Histogram(name, low, high, counts);
     }
 }
+
+/// <summary>One part of each category's bar.</summary>
+/// <param name="Name">In the legend; empty for none.</param>
+/// <param name="Values">Its height at each category, at least 0.</param>
+public sealed record BarLayer(string Name, IReadOnlyList<double> Values);
 
 /// <summary>A grey image with a caption under it.</summary>
 /// <param name="Caption">A few characters; empty for none.</param>

@@ -10,6 +10,7 @@ public static class FigureRenderer
     private const float TitleSize = 20;
     private const int StrongestCompression = 9;
     private const double BarShare = 0.95;
+    private const double CategoryShare = 0.6;
 
     /// <summary>The picture as a PNG.</summary>
     public static byte[] ToPng(Figure figure)
@@ -52,6 +53,7 @@ public static class FigureRenderer
             Add(plot, histogram);
         }
 
+        AddLayers(plot, panel);
         var next = 0;
         foreach (var curve in panel.Curves)
         {
@@ -69,6 +71,12 @@ public static class FigureRenderer
         if (panel.LogY)
         {
             plot.Axes.Left.TickGenerator = LogarithmicTicks.Between(limits.Bottom, limits.Top);
+        }
+
+        if (panel.Categories.Count > 0)
+        {
+            plot.Axes.Bottom.SetTicks([.. Enumerable.Range(0, panel.Categories.Count).Select(i => (double)i)], [.. panel.Categories]);
+            plot.Axes.SetLimitsX(-0.5, panel.Categories.Count - 0.5);
         }
 
         SetLegend(plot, panel);
@@ -91,6 +99,25 @@ public static class FigureRenderer
         })]);
         bars.LegendText = histogram.Name;
         plot.Axes.Margins(bottom: 0);
+    }
+
+    private static void AddLayers(Plot plot, Panel panel)
+    {
+        var tops = new double[panel.Categories.Count];
+        for (var layer = 0; layer < panel.Bars.Count; layer++)
+        {
+            var color = plot.Add.Palette.GetColor(layer);
+            var bars = plot.Add.Bars((List<Bar>)[.. panel.Bars[layer].Values.Select((value, i) => new Bar
+            {
+                Position = i,
+                ValueBase = tops[i],
+                Value = tops[i] += value,
+                Size = CategoryShare,
+                LineWidth = 0,
+                FillColor = color,
+            })]);
+            bars.LegendText = panel.Bars[layer].Name;
+        }
     }
 
     private static void Add(Plot plot, Panel panel, Curve curve, Color color)
@@ -127,7 +154,7 @@ public static class FigureRenderer
 
     private static void SetLegend(Plot plot, Panel panel)
     {
-        if (panel.Legend == LegendPlace.None || (panel.Curves.All(curve => curve.Name.Length == 0) && panel.Histograms.All(bars => bars.Name.Length == 0)))
+        if (panel.Legend == LegendPlace.None || (panel.Curves.All(curve => curve.Name.Length == 0) && panel.Histograms.All(bars => bars.Name.Length == 0) && panel.Bars.All(layer => layer.Name.Length == 0)))
         {
             plot.HideLegend();
             return;

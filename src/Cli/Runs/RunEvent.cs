@@ -16,6 +16,7 @@ namespace DistTrain.Cli.Runs;
 [JsonDerivedType(typeof(CheckpointDone), "checkpoint")]
 [JsonDerivedType(typeof(Stopped), "stopped")]
 [JsonDerivedType(typeof(Failed), "failed")]
+[JsonDerivedType(typeof(StepTimes), "split")]
 [JsonDerivedType(typeof(Completed), "completed")]
 public abstract record RunEvent
 {

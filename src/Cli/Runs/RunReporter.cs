@@ -16,6 +16,8 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     private readonly IRunView _view;
     private readonly Surroundings _surroundings;
     private readonly ThroughputMeter _meter;
+    private readonly StepSplits _splits;
+    private readonly LocalStepClock _clock;
     private readonly LineFile _metrics;
     private readonly int _workers;
     private readonly int? _threads;
@@ -44,6 +46,8 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
         _resumedFrom = resumedFrom;
         _stepsDone = resumedFrom ?? 0;
         _meter = new ThroughputMeter(surroundings.Time, spec.TotalSteps, _stepsDone);
+        _splits = new StepSplits(spec.TotalSteps - _stepsDone);
+        _clock = new LocalStepClock(surroundings.Time);
         _metrics = new LineFile(directory.MetricsPath, view.Warn);
     }
 
@@ -85,6 +89,19 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     }
 
     /// <inheritdoc/>
+    public void StepReached(StepMark mark)
+    {
+        if (_clock.Reached(mark) is { } split)
+        {
+            StepMeasured(_stepsDone + 1, split);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void StepMeasured(long stepsDone, in StepSplit split) =>
+        _splits.Add(split, Sampler.Batch(stepsDone - 1, _spec.Dataset.TrainCount, _spec.BatchSize).Count);
+
+    /// <inheritdoc/>
     public void EvaluationStarted(long stepsDone)
     {
         Also?.EvaluationStarted(stepsDone);
@@ -113,6 +130,7 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
         }
 
         _meter.Resume();
+        _clock.Restart();
     }
 
     /// <summary>Something happened to a worker: see <see cref="WorkerChanged"/>.</summary>
@@ -136,7 +154,17 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     }
 
     /// <summary>The run is done and its parameters are written.</summary>
-    public void Complete(TrainingState state) => Emit(new Completed(
+    public void Complete(TrainingState state)
+    {
+        if (StepTimes.Of(_splits) is { } times)
+        {
+            Emit(times);
+        }
+
+        Emit(Result(state));
+    }
+
+    private Completed Result(TrainingState state) => new(
         _directory.FullPath,
         _spec.Model.Name,
         _spec.Dataset.Name,
@@ -155,7 +183,7 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
         _resumedFrom,
         _spec.NumericsRevision,
         ParametersHash.Sha256(state.Parameters.Values),
-        _evaluating.TotalSeconds));
+        _evaluating.TotalSeconds);
 
     /// <inheritdoc/>
     public void Dispose() => _metrics.Dispose();

@@ -21,6 +21,7 @@ public static class EventText
         CheckpointDone { Reason: { } reason } failed => Invariant($"the checkpoint of step {failed.Step:N0} could not be written: {reason}"),
         CheckpointDone saved => Invariant($"checkpoint of step {saved.Step:N0} in {saved.Seconds:F1} s: {saved.Path}"),
         Stopped stopped => Invariant($"stopped after step {stopped.Step:N0} with a durable checkpoint; it goes on with --resume auto --out {stopped.Run}"),
+        StepTimes times => Of(times),
         Failed failed => failed.Reason,
         Completed completed => Of(completed),
         _ => happened.ToString(),
@@ -35,6 +36,10 @@ public static class EventText
 
     /// <summary>A fraction in percent, or n/a.</summary>
     public static string Percent(double? fraction, string format = "F2") => fraction is { } value ? Number(value * 100, format) + " %" : "n/a";
+
+    /// <summary>The parts of a step, those of one process or of several.</summary>
+    private static string Of(StepTimes times) => Invariant($"median step {times.StepMicroseconds:N0} µs: ") + string.Join(", ", times.Parts
+        .Where(part => part.Microseconds > 0).Select(part => Invariant($"{part.Name} {part.Microseconds:N0}")));
 
     private static string Of(Started started)
     {

@@ -10,6 +10,16 @@ public interface ITrainingObserver
     /// <summary>A step is done: <paramref name="stepsDone"/> updates are behind the parameters.</summary>
     void StepDone(long stepsDone, TrainingState state);
 
+    /// <summary>A step in this process has reached a point; by default nobody measures.</summary>
+    void StepReached(StepMark mark)
+    {
+    }
+
+    /// <summary>Where a step's time went, told just before <see cref="StepDone"/>; by default nobody listens.</summary>
+    void StepMeasured(long stepsDone, in StepSplit split)
+    {
+    }
+
     /// <summary>An evaluation is about to begin.</summary>
     void EvaluationStarted(long stepsDone);
 
@@ -138,11 +148,13 @@ public static unsafe class Trainer
                     Answer(effect);
                     break;
                 case EffectKind.CommitStep:
+                    observer?.StepReached(StepMark.Reduced);
                     var outcome = state.CommitStep(effect.Round.Version, computation.Team);
                     _events.Enqueue(outcome);
                     if (outcome.Kind == EventKind.StepCommitted)
                     {
                         options.Recorder?.StepDone(state);
+                        observer?.StepReached(StepMark.Updated);
                         observer?.StepDone(effect.Round.Version + 1, state);
                     }
 
@@ -186,6 +198,7 @@ public static unsafe class Trainer
         {
             if (lease.Round.Kind == RoundKind.Training)
             {
+                observer?.StepReached(StepMark.Began);
                 var batch = Sampler.Batch(lease.Round.Version, spec.Dataset.TrainCount, spec.BatchSize);
                 if (batch.Epoch != _epochOfOrder)
                 {
@@ -194,6 +207,7 @@ public static unsafe class Trainer
                 }
 
                 computation.ComputeGradients(dataset.Train, _order, batch, lease.Round.ShardCount, lease.Range, _partials);
+                observer?.StepReached(StepMark.Computed);
             }
             else
             {

@@ -5,6 +5,9 @@ namespace DistTrain.Cli.Tests.Plots;
 
 public sealed class FigureRendererTests
 {
+    /// <summary>Where two colours meet, they mix.</summary>
+    private const int EdgePixels = 3;
+
     [Fact]
     public void ToPng_PanelsInAGrid_HasTheirSizeAndInk()
     {
@@ -21,6 +24,24 @@ public sealed class FigureRendererTests
         Assert.True(HasInk(picture, new SKRectI(60, 260, 290, 400)), "no bars");
         Assert.False(HasInk(picture, new SKRectI(310, 250, 590, 430)), "ink where there is no panel");
     }
+
+    /// <summary>Of 2 and 1, the lower layer fills the lower two thirds.</summary>
+    [Fact]
+    public void ToPng_LayersOfBars_StandOnEachOther()
+    {
+        var panel = new Panel("split") { Categories = ["one", "two\nlines"], Bars = [new BarLayer("", [2, 0]), new BarLayer("", [1, 3])], YRange = (0, 3) };
+
+        using var picture = SKBitmap.Decode(FigureRenderer.ToPng(new Figure("bars", 1, [panel], PanelWidth: 400, PanelHeight: 400)));
+
+        // Down the middle of the first bar: what has a hue is one of its layers, from the top down.
+        var layers = Enumerable.Range(0, picture.Height).Select(y => picture.GetPixel(150, y)).Where(HasHue).GroupBy(color => color)
+            .Select(layer => layer.Count()).Where(count => count > EdgePixels).ToList();
+        Assert.Equal(2, layers.Count);
+        Assert.InRange((double)layers[1] / layers.Sum(), 0.64, 0.69);
+    }
+
+    private static bool HasHue(SKColor color) =>
+        Math.Max(color.Red, Math.Max(color.Green, color.Blue)) - Math.Min(color.Red, Math.Min(color.Green, color.Blue)) > 60;
 
     [Fact]
     public void Font_IsThePrograms_WhateverTheMachineHas()

@@ -53,6 +53,20 @@ public sealed class WorkerProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task Compare_WithWorkers_SplitsTheirStepsAndAgrees()
+    {
+        Assert.Equal(0, await _command.RunAsync(
+            "compare", "--workers", "2", "--threads", "1", "--dataset", "synthetic", "--steps", "20", "--repeats", "1", "--break-even", "off", "--json", "--out", "all"));
+
+        Assert.True(_command.Last.GetProperty("agree").GetBoolean());
+        var row = _command.Last.GetProperty("rows").EnumerateArray().Last();
+        var split = row.GetProperty("split");
+        Assert.Equal(2, row.GetProperty("workers").GetInt32());
+        Assert.All(["compute", "serialise", "transfer", "reduce", "update"], name => Assert.True(split.GetProperty(name + "Microseconds").GetDouble() > 0, name));
+        Assert.NotEqual("unknown", _command.Last.GetProperty("verdict").GetProperty("pays").GetString());
+    }
+
+    [Fact]
     public async Task Train_AWorkerIsKilled_SaysSoAndGivesTheSameBits()
     {
         string[] options = ["--epochs", "60", "--batch-size", "12"];

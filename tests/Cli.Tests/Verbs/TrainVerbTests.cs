@@ -23,7 +23,7 @@ public sealed class TrainVerbTests : IDisposable
             "evaluationSeconds",
         ];
         Assert.Equal(members, _command.Last.EnumerateObject().Select(member => member.Name));
-        Assert.Equal(["started", "epoch", "epoch", "checkpoint", "completed"], _command.Lines.Select(line => line.GetProperty("event").GetString()));
+        Assert.Equal(["started", "epoch", "epoch", "checkpoint", "split", "completed"], _command.Lines.Select(line => line.GetProperty("event").GetString()));
         Assert.Equal((6, 2, 8, 7), (Number("steps"), Number("epochs"), Number("shards"), Number("seed")));
         Assert.Equal((0, 1, 1), (Number("workers"), Number("threads"), Number("numericsRevision")));
         Assert.Equal(JsonValueKind.Null, _command.Last.GetProperty("resumedFrom").ValueKind);
