@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using DistTrain.Transport.SharedMemory;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -52,17 +53,20 @@ public sealed class WorkerProcessTests : IDisposable
         Assert.All(Happened("joined"), joined => Assert.Throws<ArgumentException>(() => Process.GetProcessById(joined.GetProperty("processId").GetInt32())));
     }
 
-    [Fact]
-    public async Task Compare_WithWorkers_SplitsTheirStepsAndAgrees()
+    [Theory]
+    [InlineData("grpc")]
+    [InlineData("auto")]
+    public async Task Compare_WithWorkers_SplitsTheirStepsAndAgrees(string transport)
     {
         Assert.Equal(0, await _command.RunAsync(
-            "compare", "--workers", "2", "--threads", "1", "--dataset", "synthetic", "--steps", "20", "--repeats", "1", "--break-even", "off", "--json", "--out", "all"));
+            "compare", "--workers", "2", "--transport", transport, "--threads", "1", "--dataset", "synthetic", "--steps", "20", "--repeats", "1", "--break-even", "off", "--json", "--out", "all"));
 
         Assert.True(_command.Last.GetProperty("agree").GetBoolean());
         var row = _command.Last.GetProperty("rows").EnumerateArray().Last();
         var split = row.GetProperty("split");
         Assert.Equal(2, row.GetProperty("workers").GetInt32());
-        Assert.All(["compute", "serialise", "transfer", "reduce", "update"], name => Assert.True(split.GetProperty(name + "Microseconds").GetDouble() > 0, name));
+        Assert.All(["compute", "transfer", "reduce", "update"], name => Assert.True(split.GetProperty(name + "Microseconds").GetDouble() > 0, name));
+        Assert.Equal(transport == "grpc" || !RunSegment.IsSupported, split.GetProperty("serialiseMicroseconds").GetDouble() > 0);
         Assert.NotEqual("unknown", _command.Last.GetProperty("verdict").GetProperty("pays").GetString());
     }
 
