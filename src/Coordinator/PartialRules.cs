@@ -1,3 +1,4 @@
+using System.Numerics;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
 using DistTrain.Transport.Wire;
@@ -54,11 +55,6 @@ internal static class PartialRules
             return Disconnect($"a partial of {header.LengthBytes} bytes was announced; here it has {expectedBytes}");
         }
 
-        if (header.Checksum.Length != Checksum.SizeBytes)
-        {
-            return Disconnect($"a checksum has {Checksum.SizeBytes} bytes, not {header.Checksum.Length}");
-        }
-
         if (header.Incarnation != incarnation)
         {
             return new PartialJudgement(PartialDecision.Discard, Verdict: Verdict.WrongIncarnation);
@@ -75,9 +71,9 @@ internal static class PartialRules
         }
 
         var samples = Rounds.SampleCount(round, node, spec);
-        if (header.SampleCount != samples || header.CorrectCount > header.SampleCount)
+        if (header.SampleCount != samples)
         {
-            return Disconnect($"node {node} of {round.Kind} {round.Version} has {samples} samples, not {header.SampleCount} with {header.CorrectCount} correct");
+            return Disconnect($"node {node} of {round.Kind} {round.Version} has {samples} samples, not {header.SampleCount}");
         }
 
         if (lease is { } mine && header.LeaseId == (ulong)mine.Id && (round != mine.Round || !mine.Range.Contains(node)))
@@ -89,6 +85,17 @@ internal static class PartialRules
             ? new PartialJudgement(PartialDecision.Receive, round, node)
             : new PartialJudgement(PartialDecision.Discard, Verdict: Verdict.Stale);
     }
+
+    /// <summary>What is wrong with the end of a partial whose header was right; null if nothing is.</summary>
+    public static string? Judge(PartialEnd end, PartialHeader header) => end switch
+    {
+        _ when end.Checksum.Length != Checksum.SizeBytes => $"a checksum has {Checksum.SizeBytes} bytes, not {end.Checksum.Length}",
+        _ when end.CorrectCount > header.SampleCount => $"of {header.SampleCount} samples {end.CorrectCount} cannot be correct",
+        _ => null,
+    };
+
+    /// <summary>How many partials of one worker may be on their way at a time: as many as a range of shards has largest nodes at most.</summary>
+    public static int MaximumInFlight(Round round) => 2 + (2 * BitOperations.Log2((uint)round.ShardCount));
 
     private static PartialJudgement Disconnect(string reason) => new(PartialDecision.Disconnect, Reason: reason);
 }

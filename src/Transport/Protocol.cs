@@ -6,7 +6,7 @@ namespace DistTrain.Transport;
 public static class Protocol
 {
     /// <summary>Raised whenever a message changes its meaning; both ends must have the same.</summary>
-    public const uint Version = 2;
+    public const uint Version = 3;
 
     /// <summary>
     /// Bytes of a chunk as sent: with its frame just what fits into 32 KiB, one of the sizes that buffers are kept in. Far below gRPC's default limit of

@@ -29,6 +29,7 @@ internal sealed class Attachment : IComputeListener
     private Welcome _welcome = new();
     private RunSpec? _spec;
     private PartialPools? _pools;
+    private PartialSender? _sender;
     private ComputeThread? _compute;
     private Task _reading = Task.CompletedTask;
     private CoordinatorReader? _reader;
@@ -103,9 +104,15 @@ internal sealed class Attachment : IComputeListener
     {
         // (4.1)
         _options.Tamper?.Invoke(lease, partial);
-        var header = PartialHeaders.Of(_welcome.Incarnation, lease, partial, computeTime);
-        _outgoing.SendPartial(header, partial, _pools!.For(lease.Round.Kind));
+        _sender!.End(lease, partial, computeTime);
     }
+
+    // What is tampered with is so as a whole.
+    bool IComputeListener.TakesPieces => _options.Tamper is null;
+
+    void IComputeListener.Advanced(Lease lease, Partial partial, int firstElement) => _sender!.Advance(lease, partial, firstElement);
+
+    void IComputeListener.Dropped(Lease lease, Partial partial) => _sender!.Drop(lease, partial);
 
     void IComputeListener.Returned(long leaseId, ReturnReason reason)
     {
@@ -242,7 +249,9 @@ internal sealed class Attachment : IComputeListener
 
     private ComputeThread Begin(Dataset dataset)
     {
-        _pools = new PartialPools(_spec!.Model.ParameterLayout().Length);
+        var layout = _spec!.Model.ParameterLayout();
+        _pools = new PartialPools(layout.Length);
+        _sender = new PartialSender(_outgoing, _welcome.Incarnation, _pools, layout.ParameterLength);
         return _compute = new ComputeThread(_spec, dataset, _options.Threads, _pools, this, _time);
     }
 

@@ -2,6 +2,7 @@ using DistTrain.Core.Data;
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Tensors;
 using DistTrain.Core.Training;
+using DistTrain.Transport;
 using DistTrain.Transport.Wire;
 using RoundKind = DistTrain.Core.Training.RoundKind;
 
@@ -16,6 +17,15 @@ internal interface IComputeListener
     /// <param name="computeTime">How long the lease was computed.</param>
     void Computed(Lease lease, Partial partial, TimeSpan computeTime);
 
+    /// <summary>Whether it wants to know what is final while the rest is being computed.</summary>
+    bool TakesPieces { get; }
+
+    /// <summary>Elements <c>[firstElement, parameter length)</c> of a partial's gradient are final; the rest is being computed.</summary>
+    void Advanced(Lease lease, Partial partial, int firstElement);
+
+    /// <summary>Nobody wants a partial, of which <see cref="Advanced"/> may have told; it belongs to the listener, who returns it to the pool.</summary>
+    void Dropped(Lease lease, Partial partial);
+
     /// <summary>A lease cannot be computed.</summary>
     void Returned(long leaseId, ReturnReason reason);
 
@@ -26,7 +36,7 @@ internal interface IComputeListener
 /// <summary>
 /// The thread that computes leases, apart from all I/O. What it computes next is the <see cref="LeaseQueue"/>'s decision.
 /// </summary>
-internal sealed unsafe class ComputeThread : IComputation, IDisposable
+internal sealed unsafe class ComputeThread : IComputation, IGradientProgress, IDisposable
 {
     private readonly object _gate = new();
     private readonly RunSpec _spec;
@@ -39,7 +49,10 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
     private readonly int[] _order;
     private readonly Thread _thread;
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly int _parameterLength;
     private long _epochOfOrder = -1;
+    private Lease _current;
+    private IReadOnlyList<Partial> _inProgress = [];
 
     /// <summary>Starts the thread.</summary>
     public ComputeThread(RunSpec spec, Dataset dataset, int threads, PartialPools pools, IComputeListener listener, TimeProvider time)
@@ -48,7 +61,9 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
         _dataset = dataset;
         _listener = listener;
         _time = time;
-        _queue = new LeaseQueue(spec.Model.ParameterLayout().Length);
+        var layout = spec.Model.ParameterLayout();
+        _parameterLength = layout.ParameterLength;
+        _queue = new LeaseQueue(layout.Length);
         _computation = new ShardComputation(spec, VectorKernels.Best, threads, pools);
         _order = new int[dataset.Train.Count];
         _thread = new Thread(Serve) { IsBackground = true, Name = "compute 0" };
@@ -134,6 +149,32 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
         _queue.Dispose();
     }
 
+    /// <inheritdoc/>
+    void IGradientProgress.Begun(IReadOnlyList<Partial> partials) => _inProgress = partials;
+
+    /// <inheritdoc/>
+    void IGradientProgress.Final(int first)
+    {
+        // Less than a chunk is not worth a message, nor is what is the end anyway.
+        if (first == 0 || (_parameterLength - first) * sizeof(float) < Protocol.ChunkBytes)
+        {
+            return;
+        }
+
+        lock (_gate)
+        {
+            if (_queue.IsRevoked)
+            {
+                return;
+            }
+        }
+
+        foreach (var partial in _inProgress)
+        {
+            _listener.Advanced(_current, partial, first);
+        }
+    }
+
     private void Serve()
     {
         try
@@ -191,6 +232,7 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
 
     private void Compute(Lease lease)
     {
+        _current = lease;
         var began = _time.GetTimestamp();
         if (lease.Round.Kind == RoundKind.Training)
         {
@@ -201,7 +243,7 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
                 _epochOfOrder = batch.Epoch;
             }
 
-            _computation.ComputeGradients(_dataset.Train, _order, batch, lease.Round.ShardCount, lease.Range, _partials);
+            _computation.ComputeGradients(_dataset.Train, _order, batch, lease.Round.ShardCount, lease.Range, _partials, _listener.TakesPieces ? this : null);
         }
         else
         {
@@ -219,7 +261,7 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
         {
             if (isRevoked)
             {
-                _computation.Pools.For(lease.Round.Kind).Return(partial);
+                _listener.Dropped(lease, partial);
             }
             else
             {

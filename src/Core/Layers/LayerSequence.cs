@@ -1,6 +1,7 @@
 using System.IO.Hashing;
 using System.Numerics;
 using DistTrain.Core.Tensors;
+using DistTrain.Core.Training;
 
 namespace DistTrain.Core.Layers;
 
@@ -12,13 +13,19 @@ public sealed unsafe class LayerSequence<T> : IDisposable
     /// <summary>The layers, those that gain by it put together.</summary>
     private readonly Layer<T>[] _passes;
 
+    /// <summary>For each pass the first of its parameters in the flat buffer, and of those after it.</summary>
+    private readonly int[] _firstElements;
+
     /// <summary>Puts layers together.</summary>
     /// <param name="layers">From input to output, of this sequence alone; may be empty: then it passes on what comes.</param>
     /// <param name="standAlone">
     /// True if each layer must give what it is named for, because somebody looks at or changes what passes between them; default false: some then do the work of
     /// their neighbours, in the same bits.
     /// </param>
-    public LayerSequence(IReadOnlyList<Layer<T>> layers, bool standAlone = false)
+    /// <param name="firstElements">
+    /// For each layer the first of its parameters in the flat buffer; of a layer without, the first of the layers after it. Null if nobody asks for progress.
+    /// </param>
+    public LayerSequence(IReadOnlyList<Layer<T>> layers, bool standAlone = false, IReadOnlyList<int>? firstElements = null)
     {
         Layers = layers;
         if (!standAlone)
@@ -26,7 +33,9 @@ public sealed unsafe class LayerSequence<T> : IDisposable
             RectifierFusion.Apply(layers);
         }
 
-        _passes = standAlone ? [.. layers] : [.. Passes(layers)];
+        var passes = (standAlone ? layers.Select((layer, i) => (Layer: layer, First: i)) : Passes(layers)).ToList();
+        _passes = [.. passes.Select(pass => pass.Layer)];
+        _firstElements = firstElements is null ? [] : [.. passes.Select(pass => firstElements[pass.First])];
     }
 
     /// <summary>From input to output.</summary>
@@ -65,6 +74,25 @@ public sealed unsafe class LayerSequence<T> : IDisposable
         return gradient;
     }
 
+    /// <summary><see cref="Layer{T}.Backward"/> of the first layers of a model, told to somebody: only for a sequence that knows where its parameters lie.</summary>
+    /// <param name="outputGradient">(rows, output)</param>
+    /// <param name="gradients">Where the parameter gradients go.</param>
+    /// <param name="progress">Told after each layer with parameters.</param>
+    public void Backward(Matrix<T> outputGradient, in GradientFold<T> gradients, IGradientProgress progress)
+    {
+        var gradient = outputGradient;
+        var told = int.MaxValue;
+        for (var i = _passes.Length - 1; i >= 0; i--)
+        {
+            gradient = _passes[i].Backward(gradient, gradients, i > 0);
+            if (_firstElements[i] < told)
+            {
+                told = _firstElements[i];
+                progress.Final(told);
+            }
+        }
+    }
+
     /// <summary><see cref="Layer{T}.AppendBranches"/></summary>
     public void AppendBranches(XxHash128 branches)
     {
@@ -84,7 +112,7 @@ public sealed unsafe class LayerSequence<T> : IDisposable
     }
 
     /// <summary>A convolution, maybe a rectifier, and a pooling become one.</summary>
-    private static IEnumerable<Layer<T>> Passes(IReadOnlyList<Layer<T>> layers)
+    private static IEnumerable<(Layer<T> Layer, int First)> Passes(IReadOnlyList<Layer<T>> layers)
     {
         for (var i = 0; i < layers.Count; i++)
         {
@@ -92,12 +120,12 @@ public sealed unsafe class LayerSequence<T> : IDisposable
             if (next < layers.Count && layers[i] is Convolution<T> convolution && layers[next] is MaxPooling<T> pooling
                 && convolution.With(pooling) is { } pooled)
             {
-                yield return pooled;
+                yield return (pooled, i);
                 i = next;
             }
             else
             {
-                yield return layers[i];
+                yield return (layers[i], i);
             }
         }
     }

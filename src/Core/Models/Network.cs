@@ -3,6 +3,7 @@ using DistTrain.Core.Kernels;
 using DistTrain.Core.Layers;
 using DistTrain.Core.Losses;
 using DistTrain.Core.Tensors;
+using DistTrain.Core.Training;
 
 namespace DistTrain.Core.Models;
 
@@ -80,13 +81,23 @@ public sealed unsafe class Network<T> : IDisposable
     /// <param name="pass">The step; its plan is that of <paramref name="gradients"/>.</param>
     /// <param name="gradients">Where the gradients go.</param>
     /// <param name="losses">(rows, 1)</param>
+    /// <param name="progress">Told which gradients are final while the backward pass goes on; null, the default, for nobody.</param>
     /// <returns>The scores, (rows, classes).</returns>
-    public Matrix<T> Gradients(Matrix<T> input, ReadOnlySpan<byte> labels, in ForwardPass pass, in GradientFold<T> gradients, out Matrix<T> losses)
+    public Matrix<T> Gradients(
+        Matrix<T> input, ReadOnlySpan<byte> labels, in ForwardPass pass, in GradientFold<T> gradients, out Matrix<T> losses, IGradientProgress? progress = null)
     {
         var scores = Forward(input, pass);
         var gradient = _loss.Forward(scores, labels, isTraining: true);
         losses = _loss.Losses;
-        _layers.Backward(gradient, gradients, inputGradientWanted: false);
+        if (progress is null)
+        {
+            _layers.Backward(gradient, gradients, inputGradientWanted: false);
+        }
+        else
+        {
+            _layers.Backward(gradient, gradients, progress);
+        }
+
         return scores;
     }
 

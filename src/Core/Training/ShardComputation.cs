@@ -32,6 +32,7 @@ public sealed unsafe class ShardComputation : IDisposable
     private LabeledImages? _images;
     private int[] _order = [];
     private BatchPositions _batch;
+    private IGradientProgress? _progress;
 
     /// <summary>For a run.</summary>
     /// <param name="run">The run.</param>
@@ -92,8 +93,10 @@ public sealed unsafe class ShardComputation : IDisposable
     /// <param name="shardCount">S.</param>
     /// <param name="range">The shards.</param>
     /// <param name="results">Receives the partials, ascending; they belong to the caller, who returns them to <see cref="Pools"/>.</param>
+    /// <param name="progress">Told what is final meanwhile, where one thread computes it all; null, the default, for nobody.</param>
     /// <exception cref="ArgumentException">The images do not fit the model.</exception>
-    public void ComputeGradients(LabeledImages images, int[] order, BatchPositions batch, int shardCount, ShardRange range, List<Partial> results)
+    public void ComputeGradients(
+        LabeledImages images, int[] order, BatchPositions batch, int shardCount, ShardRange range, List<Partial> results, IGradientProgress? progress = null)
     {
         RequireFit(images);
         _images = images;
@@ -111,6 +114,7 @@ public sealed unsafe class ShardComputation : IDisposable
             }
         }
 
+        _progress = progress is not null && IsForOneThread() ? progress : null;
         Team.Run(_computeGradients);
         foreach (var thread in _threads)
         {
@@ -186,6 +190,17 @@ public sealed unsafe class ShardComputation : IDisposable
         }
     }
 
+    private bool IsForOneThread()
+    {
+        var count = 0;
+        foreach (var thread in _threads)
+        {
+            count += thread.Plan is null ? 0 : 1;
+        }
+
+        return count == 1;
+    }
+
     private void Divide(ShardRange range, int shardCount, int sampleCount)
     {
         for (var i = 0; i < _threads.Length; i++)
@@ -229,15 +244,16 @@ public sealed unsafe class ShardComputation : IDisposable
         for (var i = 0; i < plan.Nodes.Count; i++)
         {
             nodeBuffers[i] = thread.Partials[i].Gradient.Pointer;
+            thread.Partials[i].SampleCount = plan.Nodes[i].EndRow - plan.Nodes[i].FirstRow;
         }
 
+        _progress?.Begun(thread.Partials);
         var scores = thread.Network.Gradients(
-            thread.Input, thread.Labels, ForwardPass.Training(plan, _seed, _batch.Step), new GradientFold<float>(plan, nodeBuffers), out var losses);
+            thread.Input, thread.Labels, ForwardPass.Training(plan, _seed, _batch.Step), new GradientFold<float>(plan, nodeBuffers), out var losses, _progress);
         for (var i = 0; i < plan.Nodes.Count; i++)
         {
             var bounds = plan.Nodes[i].RowBounds;
             var partial = thread.Partials[i];
-            partial.SampleCount = plan.Nodes[i].EndRow - plan.Nodes[i].FirstRow;
             partial.LossSum = FoldLosses(losses.Data, bounds, 0, bounds.Length - 1);
             partial.CorrectCount = CountCorrect(scores, thread.Labels, plan.Nodes[i].FirstRow, plan.Nodes[i].EndRow);
         }
