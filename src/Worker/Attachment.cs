@@ -32,7 +32,6 @@ internal sealed class Attachment : IComputeListener
     private PartialSender? _sender;
     private ComputeThread? _compute;
     private Task _reading = Task.CompletedTask;
-    private CoordinatorReader? _reader;
 
     public Attachment(Clients clients, WorkerOptions options, byte[] knownAnswer, DatasetSource datasets, ILogger log, TimeProvider time)
     {
@@ -95,7 +94,6 @@ internal sealed class Attachment : IComputeListener
         if (_reading.IsCompleted && _compute is null or { Idle.IsCompleted: true })
         {
             _compute?.Dispose();
-            _reader?.Dispose();
             _pools?.Dispose();
         }
     }
@@ -257,7 +255,7 @@ internal sealed class Attachment : IComputeListener
 
     private async Task<AttachmentEnd> PrepareAndReadAsync(IAsyncStreamReader<CoordinatorMessage> responses, CancellationToken stop)
     {
-        var reader = _reader = new CoordinatorReader(_spec!, _welcome, _datasets, _outgoing.Send, Begin, _log);
+        var reader = new CoordinatorReader(_spec!, _welcome, _datasets, _outgoing.Send, Begin, _log);
         // Off this thread: looking for the dataset may take a second, in which the heart beats and a wish to stop is heard.
         var dataset = await Task.Run(reader.FindOrAsk, CancellationToken.None);
         if (stop.IsCancellationRequested)
@@ -270,7 +268,14 @@ internal sealed class Attachment : IComputeListener
             reader.BeReady(dataset);
         }
 
-        return await ReadAsync(reader, responses);
+        try
+        {
+            return await ReadAsync(reader, responses);
+        }
+        finally
+        {
+            reader.GiveUp();
+        }
     }
 
     private static async Task<AttachmentEnd> ReadAsync(CoordinatorReader reader, IAsyncStreamReader<CoordinatorMessage> responses)

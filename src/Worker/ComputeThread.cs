@@ -36,7 +36,7 @@ internal interface IComputeListener
 /// <summary>
 /// The thread that computes leases, apart from all I/O. What it computes next is the <see cref="LeaseQueue"/>'s decision.
 /// </summary>
-internal sealed unsafe class ComputeThread : IComputation, IGradientProgress, IDisposable
+internal sealed unsafe class ComputeThread : IComputation, IGradientProgress, IParameterArrival, IDisposable
 {
     private readonly object _gate = new();
     private readonly RunSpec _spec;
@@ -52,6 +52,8 @@ internal sealed unsafe class ComputeThread : IComputation, IGradientProgress, ID
     private readonly int _parameterLength;
     private long _epochOfOrder = -1;
     private Lease _current;
+    private ArrivingParameters? _arrival;
+    private TimeSpan _waited;
     private IReadOnlyList<Partial> _inProgress = [];
 
     /// <summary>Starts the thread.</summary>
@@ -83,20 +85,11 @@ internal sealed unsafe class ComputeThread : IComputation, IGradientProgress, ID
     }
 
     /// <inheritdoc/>
-    public void GiveBack(AlignedBuffer<float> buffer)
+    public void Use(long version, AlignedBuffer<float> buffer, ArrivingParameters? arrival = null)
     {
         lock (_gate)
         {
-            _queue.GiveBack(buffer);
-        }
-    }
-
-    /// <inheritdoc/>
-    public void Use(long version, AlignedBuffer<float> buffer)
-    {
-        lock (_gate)
-        {
-            _queue.Use(version, buffer);
+            _queue.Use(version, buffer, arrival);
         }
     }
 
@@ -147,6 +140,22 @@ internal sealed unsafe class ComputeThread : IComputation, IGradientProgress, ID
         _thread.Join();
         _computation.Dispose();
         _queue.Dispose();
+    }
+
+    /// <inheritdoc/>
+    void IParameterArrival.Await(int end)
+    {
+        var arrival = _arrival!;
+        if (arrival.IsDecided(end) || Thread.CurrentThread != _thread)
+        {
+            arrival.Await(end);
+            return;
+        }
+
+        // The lease's time is that of this thread.
+        var began = _time.GetTimestamp();
+        arrival.Await(end);
+        _waited += _time.GetElapsedTime(began);
     }
 
     /// <inheritdoc/>
@@ -223,7 +232,8 @@ internal sealed unsafe class ComputeThread : IComputation, IGradientProgress, ID
             var fits = _queue.TakeParameters(version, out var areNew);
             if (areNew)
             {
-                _computation.UseParameters(_queue.InUse!.Pointer);
+                _arrival = _queue.Arrival;
+                _computation.UseParameters(_queue.InUse!.Pointer, _arrival is null ? null : this);
             }
 
             return fits;
@@ -233,7 +243,53 @@ internal sealed unsafe class ComputeThread : IComputation, IGradientProgress, ID
     private void Compute(Lease lease)
     {
         _current = lease;
+        _waited = TimeSpan.Zero;
         var began = _time.GetTimestamp();
+        var isLost = !TryCompute(lease);
+        var computeTime = _time.GetElapsedTime(began) - _waited;
+        bool isRevoked;
+        lock (_gate)
+        {
+            isRevoked = _queue.IsRevoked;
+        }
+
+        foreach (var partial in _partials)
+        {
+            if (isRevoked || isLost)
+            {
+                _listener.Dropped(lease, partial);
+            }
+            else
+            {
+                _listener.Computed(lease, partial, computeTime);
+            }
+        }
+
+        _partials.Clear();
+        if (isLost && !isRevoked)
+        {
+            _listener.Returned(lease.Id, ReturnReason.Parameters);
+        }
+    }
+
+    /// <summary>Computes; the partials are there afterwards, if any are.</summary>
+    /// <returns>False if the parameters did not come, or came damaged: whatever was computed is void.</returns>
+    private bool TryCompute(Lease lease)
+    {
+        try
+        {
+            ComputePartials(lease);
+            _arrival?.AwaitVerified();
+            return true;
+        }
+        catch (ParametersLostException)
+        {
+            return false;
+        }
+    }
+
+    private void ComputePartials(Lease lease)
+    {
         if (lease.Round.Kind == RoundKind.Training)
         {
             var batch = Sampler.Batch(lease.Round.Version, _spec.Dataset.TrainCount, _spec.BatchSize);
@@ -249,26 +305,5 @@ internal sealed unsafe class ComputeThread : IComputation, IGradientProgress, ID
         {
             _computation.Evaluate(_dataset.Test, lease.Round.ShardCount, lease.Range, _partials);
         }
-
-        var computeTime = _time.GetElapsedTime(began);
-        bool isRevoked;
-        lock (_gate)
-        {
-            isRevoked = _queue.IsRevoked;
-        }
-
-        foreach (var partial in _partials)
-        {
-            if (isRevoked)
-            {
-                _listener.Dropped(lease, partial);
-            }
-            else
-            {
-                _listener.Computed(lease, partial, computeTime);
-            }
-        }
-
-        _partials.Clear();
     }
 }

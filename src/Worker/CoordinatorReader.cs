@@ -17,7 +17,7 @@ namespace DistTrain.Worker;
 /// <param name="begin">Gets ready to compute with the dataset.</param>
 /// <param name="log">Where logs go.</param>
 internal sealed class CoordinatorReader(
-    RunSpec spec, Welcome welcome, IDatasetSource datasets, Action<WorkerMessage> send, Func<Dataset, IComputation> begin, ILogger log) : IDisposable
+    RunSpec spec, Welcome welcome, IDatasetSource datasets, Action<WorkerMessage> send, Func<Dataset, IComputation> begin, ILogger log)
 {
     private readonly ChunkReader _chunks = new();
     private DatasetIntake? _dataset;
@@ -55,7 +55,7 @@ internal sealed class CoordinatorReader(
             case CoordinatorMessage.KindOneofCase.Chunk:
                 return _chunks.Accept(message.Chunk.Data.Span) switch
                 {
-                    ChunkStatus.Incomplete => null,
+                    ChunkStatus.Incomplete => AdvanceTensor(),
                     ChunkStatus.Complete => CompleteTensor(),
                     var refused => $"a chunk of {message.Chunk.Data.Length} bytes is {refused}",
                 };
@@ -78,8 +78,14 @@ internal sealed class CoordinatorReader(
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _parameters?.Dispose();
+    /// <summary>No more messages come: who computes does not wait for more parameters.</summary>
+    public void GiveUp() => _parameters?.GiveUp();
+
+    private string? AdvanceTensor()
+    {
+        _parameters?.Advance();
+        return null;
+    }
 
     private string? CompleteTensor()
     {

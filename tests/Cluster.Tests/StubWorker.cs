@@ -221,8 +221,10 @@ internal sealed class StubWorker : IAsyncDisposable
         return new StubPartial(header, end, gradient).Sealed();
     }
 
+    /// <summary>Reads until the wanted message is there, and all of the parameters that it has overtaken.</summary>
     private async Task<CoordinatorMessage?> UntilAsync(Func<CoordinatorMessage, bool> isWanted)
     {
+        CoordinatorMessage? wanted = null;
         while (await ReceiveAsync() is { } message)
         {
             if (message.Parameters is { } header)
@@ -236,9 +238,10 @@ internal sealed class StubWorker : IAsyncDisposable
                 _chunks.Accept(chunk.Data.Span);
             }
 
-            if (isWanted(message))
+            wanted = isWanted(message) ? message : wanted;
+            if (wanted is not null && !_chunks.IsReceiving)
             {
-                return message;
+                return wanted;
             }
         }
 

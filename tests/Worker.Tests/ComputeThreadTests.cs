@@ -56,6 +56,69 @@ public sealed class ComputeThreadTests : IComputeListener, IDisposable
         second.Partial.Dispose();
     }
 
+    /// <summary>(3.1) A lease begins with parameters that are still on their way, and is done when they are verified.</summary>
+    [Fact]
+    public void Take_ParametersOnTheirWay_ComputesWhenTheyHaveCome()
+    {
+        using var thread = Start(TimeProvider.System);
+        var arrival = Arriving();
+        thread.Use(0, thread.RentBuffer(), arrival);
+        thread.Take(Lease(1, new ShardRange(0, 4)));
+        arrival.Advance(Spec.Model.ParameterLayout().Length);
+        Assert.False(_computed.TryTake(out _));
+
+        arrival.Verify();
+
+        Assert.True(_computed.TryTake(out var computed, Patience));
+        Assert.Equal(1, computed.Lease.Id);
+        computed.Partial.Dispose();
+    }
+
+    /// <summary>(4.4) Damaged, found after everything was computed; or newer ones came, or the connection ended, before all had come.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Take_ParametersAreLost_TheLeaseGoesBackAndTheNextIsComputed(bool haveAllCome)
+    {
+        using var thread = Start(TimeProvider.System);
+        var arrival = Arriving();
+        thread.Use(0, thread.RentBuffer(), arrival);
+        thread.Take(Lease(1, new ShardRange(0, 4)));
+        if (haveAllCome)
+        {
+            arrival.Advance(Spec.Model.ParameterLayout().Length);
+        }
+
+        arrival.Lose();
+        Assert.True(SpinWait.SpinUntil(() => !_returned.IsEmpty, Patience));
+        thread.Use(0, thread.RentBuffer());
+        thread.Take(Lease(2, new ShardRange(0, 4)));
+
+        Assert.True(_computed.TryTake(out var computed, Patience));
+        Assert.Equal(2, computed.Lease.Id);
+        Assert.Equal([(1, ReturnReason.Parameters)], _returned);
+        computed.Partial.Dispose();
+    }
+
+    /// <summary>What somebody else has delivered is dropped without a word, whatever became of its parameters.</summary>
+    [Fact]
+    public void Revoke_WhileParametersAreAwaited_NothingIsSaid()
+    {
+        using var thread = Start(TimeProvider.System);
+        var arrival = Arriving();
+        thread.Use(0, thread.RentBuffer(), arrival);
+        thread.Take(Lease(1, new ShardRange(0, 4)));
+        thread.Revoke(1);
+        arrival.Lose();
+        thread.Use(0, thread.RentBuffer());
+        thread.Take(Lease(2, new ShardRange(0, 4)));
+
+        Assert.True(_computed.TryTake(out var computed, Patience));
+        Assert.Equal(2, computed.Lease.Id);
+        Assert.Empty(_returned);
+        computed.Partial.Dispose();
+    }
+
     /// <summary>Row P9: a worker that leaves does not begin what comes meanwhile.</summary>
     [Fact]
     public async Task Take_AfterStop_GoesBack()
@@ -87,6 +150,8 @@ public sealed class ComputeThreadTests : IComputeListener, IDisposable
     void IComputeListener.Returned(long leaseId, ReturnReason reason) => _returned.Enqueue((leaseId, reason));
 
     void IComputeListener.Failed(Exception failure) => _computed.CompleteAdding();
+
+    private static ArrivingParameters Arriving() => new(Spec.Model.ParameterLayout().Length);
 
     private static Lease Lease(long id, ShardRange range) => new(id, 1, new Round(RoundKind.Training, 0, Spec.ShardCount), range);
 

@@ -13,8 +13,11 @@ public sealed unsafe class LayerSequence<T> : IDisposable
     /// <summary>The layers, those that gain by it put together.</summary>
     private readonly Layer<T>[] _passes;
 
-    /// <summary>For each pass the first of its parameters in the flat buffer, and of those after it.</summary>
+    /// <summary>For each pass the first of its parameters in the flat buffer, or of those after it.</summary>
     private readonly int[] _firstElements;
+
+    /// <summary>For each pass its first layer, and the number of layers.</summary>
+    private readonly int[] _firstLayers;
 
     /// <summary>Puts layers together.</summary>
     /// <param name="layers">From input to output, of this sequence alone; may be empty: then it passes on what comes.</param>
@@ -35,6 +38,7 @@ public sealed unsafe class LayerSequence<T> : IDisposable
 
         var passes = (standAlone ? layers.Select((layer, i) => (Layer: layer, First: i)) : Passes(layers)).ToList();
         _passes = [.. passes.Select(pass => pass.Layer)];
+        _firstLayers = [.. passes.Select(pass => pass.First), layers.Count];
         _firstElements = firstElements is null ? [] : [.. passes.Select(pass => firstElements[pass.First])];
     }
 
@@ -57,6 +61,32 @@ public sealed unsafe class LayerSequence<T> : IDisposable
         foreach (var layer in _passes)
         {
             result = layer.Forward(result, pass);
+        }
+
+        return result;
+    }
+
+    /// <summary>
+    /// <see cref="UseParameters"/> and <see cref="Layer{T}.Forward"/> as parameters come: each layer takes over its own as soon as they are there. Only for a sequence that
+    /// knows where its parameters lie.
+    /// </summary>
+    /// <param name="input">(rows, input)</param>
+    /// <param name="pass">What it is for.</param>
+    /// <param name="parameters">The flat buffer into which they come.</param>
+    /// <param name="arrival">How far they have come.</param>
+    /// <exception cref="ParametersLostException">They do not come; the layers' parameters are undefined until the next call.</exception>
+    public Matrix<T> Forward(Matrix<T> input, in ForwardPass pass, T* parameters, IParameterArrival arrival)
+    {
+        var result = input;
+        for (var i = 0; i < _passes.Length; i++)
+        {
+            arrival.Await(i + 1 < _passes.Length ? _firstElements[i + 1] : int.MaxValue);
+            for (var layer = _firstLayers[i]; layer < _firstLayers[i + 1]; layer++)
+            {
+                Layers[layer].UseParameters(parameters);
+            }
+
+            result = _passes[i].Forward(result, pass);
         }
 
         return result;

@@ -77,12 +77,13 @@ public sealed unsafe class ShardComputation : IDisposable
     internal int PlanCount => _plans.Count;
 
     /// <summary>Takes over new parameter values.</summary>
-    /// <param name="parameters">The model's flat buffer; it must stay valid and unchanged until the next call.</param>
-    public void UseParameters(float* parameters)
+    /// <param name="parameters">The model's flat buffer; it must stay valid and, where it is filled, unchanged until the next call.</param>
+    /// <param name="arrival">How far the values have come; null, the default, if all are there.</param>
+    public void UseParameters(float* parameters, IParameterArrival? arrival = null)
     {
         foreach (var thread in _threads)
         {
-            thread.Parameters = parameters;
+            thread.Give(parameters, arrival);
         }
     }
 
@@ -95,6 +96,7 @@ public sealed unsafe class ShardComputation : IDisposable
     /// <param name="results">Receives the partials, ascending; they belong to the caller, who returns them to <see cref="Pools"/>.</param>
     /// <param name="progress">Told what is final meanwhile, where one thread computes it all; null, the default, for nobody.</param>
     /// <exception cref="ArgumentException">The images do not fit the model.</exception>
+    /// <exception cref="ParametersLostException">Parameters on their way do not come; nothing was told, and there are no results.</exception>
     public void ComputeGradients(
         LabeledImages images, int[] order, BatchPositions batch, int shardCount, ShardRange range, List<Partial> results, IGradientProgress? progress = null)
     {
@@ -115,7 +117,7 @@ public sealed unsafe class ShardComputation : IDisposable
         }
 
         _progress = progress is not null && IsForOneThread() ? progress : null;
-        Team.Run(_computeGradients);
+        RunOrGiveBack(_computeGradients, Pools.Training);
         foreach (var thread in _threads)
         {
             foreach (var partial in thread.Partials)
@@ -139,6 +141,7 @@ public sealed unsafe class ShardComputation : IDisposable
     /// <param name="range">The shards.</param>
     /// <param name="results">Receives the partials, ascending, without gradients; they too go back to <see cref="Pools"/>.</param>
     /// <exception cref="ArgumentException">The images do not fit the model.</exception>
+    /// <exception cref="ParametersLostException">Parameters on their way do not come; there are no results.</exception>
     public void Evaluate(LabeledImages images, int shardCount, ShardRange range, List<Partial> results)
     {
         RequireFit(images);
@@ -155,7 +158,7 @@ public sealed unsafe class ShardComputation : IDisposable
             }
         }
 
-        Team.Run(_evaluate);
+        RunOrGiveBack(_evaluate, Pools.Evaluation);
         foreach (var thread in _threads)
         {
             foreach (var partial in thread.Partials)
@@ -187,6 +190,24 @@ public sealed unsafe class ShardComputation : IDisposable
             throw new ArgumentException(
                 $"The model takes {_sampleSize} elements and gives {_scoreCount} scores, but the images have {images.ImageSize} and {images.ClassCount} classes.",
                 nameof(images));
+        }
+    }
+
+    private void RunOrGiveBack(Action<int> compute, PartialPool pool)
+    {
+        try
+        {
+            Team.Run(compute);
+        }
+        catch (ParametersLostException)
+        {
+            foreach (var thread in _threads)
+            {
+                thread.Partials.ForEach(pool.Return);
+                thread.Partials.Clear();
+            }
+
+            throw;
         }
     }
 
@@ -238,7 +259,7 @@ public sealed unsafe class ShardComputation : IDisposable
             return;
         }
 
-        thread.TakeParameters();
+        thread.TakeParameters(asTheyCome: true);
         thread.LoadForTraining(_images!, _order.AsSpan(_batch.First + plan.FirstPosition, plan.RowCount), _batch.Step, plan.FirstPosition);
         var nodeBuffers = stackalloc float*[plan.Nodes.Count];
         for (var i = 0; i < plan.Nodes.Count; i++)
@@ -262,7 +283,7 @@ public sealed unsafe class ShardComputation : IDisposable
     private void EvaluateOn(int index)
     {
         var thread = _threads[index];
-        thread.TakeParameters();
+        thread.TakeParameters(asTheyCome: false);
         foreach (var partial in thread.Partials)
         {
             var first = ShardPlan.Start(partial.Node.Start, thread.Plan!.ShardCount, _images!.Count);
