@@ -14,20 +14,22 @@ internal sealed class WireService(Exchange exchange) : TrainingEndpoint
         var outbox = new Outbox();
         var pump = outbox.PumpAsync(responseStream, context.CancellationToken);
         exchange.Attach(outbox);
-        var (chunks, gradient) = (new ChunkReader(), new byte[exchange.Bytes]);
+        var gradient = new byte[exchange.Bytes];
+        var chunks = new GradientReader(gradient, gradient.Length);
         while (await requestStream.MoveNext(context.CancellationToken))
         {
             var message = requestStream.Current;
             if (message.Partial is not null)
             {
-                chunks.Begin(gradient);
+                chunks = new GradientReader(gradient, gradient.Length);
             }
             else if (message.Chunk is { } chunk)
             {
-                if (chunks.Accept(chunk.Data.Span) == ChunkStatus.Complete)
-                {
-                    exchange.Answered();
-                }
+                chunks.Accept(chunk.Data.Span);
+            }
+            else if (message.PartialEnd is not null && chunks.IsComplete)
+            {
+                exchange.Answered();
             }
             else if (message.DatasetRequest is { } usage)
             {

@@ -18,6 +18,8 @@ internal static class WireWorker
         var outgoing = new Outgoing();
         var pump = outgoing.PumpAsync(call.RequestStream, CancellationToken.None);
         var (chunks, parameters) = (new ChunkReader(), new byte[bytes]);
+        var gradient = new OutgoingPartial(pools.Training.Rent(), bytes, number: 1);
+        pools.Training.Return(gradient.Partial);
         outgoing.Send(new WorkerMessage { Hello = new Hello() });
         while (await call.ResponseStream.MoveNext(CancellationToken.None))
         {
@@ -30,7 +32,9 @@ internal static class WireWorker
             {
                 if (chunks.Accept(chunk.Data.Span) == ChunkStatus.Complete)
                 {
-                    outgoing.SendPartial(new PartialHeader { LengthBytes = (ulong)bytes }, pools.Training.Rent(), pools.Training);
+                    pools.Training.Rent();
+                    outgoing.Begin(new PartialHeader { LengthBytes = (ulong)bytes, Number = gradient.Number }, gradient);
+                    outgoing.End(new PartialEnd { Number = gradient.Number }, gradient, pools.Training);
                 }
             }
             else if (message.Revoked is not null)

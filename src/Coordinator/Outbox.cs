@@ -184,10 +184,35 @@ internal sealed class Outbox
             unflushed += message.CalculateSize();
             var flush = unflushed >= FlushBytes || (!more && !HasMore());
             unflushed = flush ? 0 : unflushed;
-            Volatile.Write(ref _writing, ++_writes);
-            stream.WriteOptions = flush ? Flushed : Buffered;
-            await stream.WriteAsync(message, cancellation);
-            Volatile.Write(ref _writing, 0);
+            await WriteAsync(message, flush, stream, cancellation);
+            if (item.Kind == ItemKind.Parameters && TakeLease() is { } lease)
+            {
+                unflushed = 0;
+                await WriteAsync(lease, flush: true, stream, cancellation);
+            }
+        }
+    }
+
+    private async Task WriteAsync(CoordinatorMessage message, bool flush, IServerStreamWriter<CoordinatorMessage> stream, CancellationToken cancellation)
+    {
+        Volatile.Write(ref _writing, ++_writes);
+        stream.WriteOptions = flush ? Flushed : Buffered;
+        await stream.WriteAsync(message, cancellation);
+        Volatile.Write(ref _writing, 0);
+    }
+
+    /// <summary>(3.4) The lease that waits directly behind the parameters being sent: it may overtake them, so that computing begins with what has come.</summary>
+    private CoordinatorMessage? TakeLease()
+    {
+        lock (_gate)
+        {
+            if (_current is not { IsSuperseded: false } || _items.First?.Value is not { Kind: ItemKind.Lease } lease)
+            {
+                return null;
+            }
+
+            _items.RemoveFirst();
+            return lease.Messages.First();
         }
     }
 

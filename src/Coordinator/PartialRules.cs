@@ -1,3 +1,4 @@
+using System.Numerics;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
 using DistTrain.Transport.Wire;
@@ -40,9 +41,7 @@ internal static class PartialRules
     /// <param name="parameterCount">Elements of the model's gradient.</param>
     /// <param name="current">The round being computed; null before the first.</param>
     /// <param name="lease">The worker's last lease; null before the first.</param>
-    /// <param name="isInPlace">Whether its gradient lies in shared memory, and needs no checksum.</param>
-    public static PartialJudgement Judge(
-        PartialHeader header, ulong incarnation, RunSpec spec, int parameterCount, Round? current, Lease? lease, bool isInPlace = false)
+    public static PartialJudgement Judge(PartialHeader header, ulong incarnation, RunSpec spec, int parameterCount, Round? current, Lease? lease)
     {
         // The length comes first: even chunks to be dropped are never more than one tensor of the model.
         if (Rounds.FromWire(header.Kind, header.Version, spec) is not { } round)
@@ -54,11 +53,6 @@ internal static class PartialRules
         if (header.LengthBytes != expectedBytes)
         {
             return Disconnect($"a partial of {header.LengthBytes} bytes was announced; here it has {expectedBytes}");
-        }
-
-        if (!isInPlace && header.Checksum.Length != Checksum.SizeBytes)
-        {
-            return Disconnect($"a checksum has {Checksum.SizeBytes} bytes, not {header.Checksum.Length}");
         }
 
         if (header.Incarnation != incarnation)
@@ -77,9 +71,9 @@ internal static class PartialRules
         }
 
         var samples = Rounds.SampleCount(round, node, spec);
-        if (header.SampleCount != samples || header.CorrectCount > header.SampleCount)
+        if (header.SampleCount != samples)
         {
-            return Disconnect($"node {node} of {round.Kind} {round.Version} has {samples} samples, not {header.SampleCount} with {header.CorrectCount} correct");
+            return Disconnect($"node {node} of {round.Kind} {round.Version} has {samples} samples, not {header.SampleCount}");
         }
 
         if (lease is { } mine && header.LeaseId == (ulong)mine.Id && (round != mine.Round || !mine.Range.Contains(node)))
@@ -91,6 +85,20 @@ internal static class PartialRules
             ? new PartialJudgement(PartialDecision.Receive, round, node)
             : new PartialJudgement(PartialDecision.Discard, Verdict: Verdict.Stale);
     }
+
+    /// <summary>What is wrong with the end of a partial whose header was right; null if nothing is.</summary>
+    /// <param name="end">The end.</param>
+    /// <param name="header">Its header.</param>
+    /// <param name="isInPlace">Whether its gradient lies in shared memory, and has no checksum.</param>
+    public static string? Judge(PartialEnd end, PartialHeader header, bool isInPlace = false) => end switch
+    {
+        _ when !isInPlace && end.Checksum.Length != Checksum.SizeBytes => $"a checksum has {Checksum.SizeBytes} bytes, not {end.Checksum.Length}",
+        _ when end.CorrectCount > header.SampleCount => $"of {header.SampleCount} samples {end.CorrectCount} cannot be correct",
+        _ => null,
+    };
+
+    /// <summary>How many partials of one worker may be on their way at a time: as many as a range of shards has largest nodes at most.</summary>
+    public static int MaximumInFlight(Round round) => 2 + (2 * BitOperations.Log2((uint)round.ShardCount));
 
     private static PartialJudgement Disconnect(string reason) => new(PartialDecision.Disconnect, Reason: reason);
 }

@@ -16,6 +16,7 @@ internal sealed class SharedIntake : IDisposable
     private readonly WorkerRegion _region;
     private readonly RunSpec _spec;
     private readonly Partial[] _slots;
+    private PartialHeader? _announced;
     private int _users = 1;
     private bool _isNameless;
 
@@ -53,12 +54,19 @@ internal sealed class SharedIntake : IDisposable
             {
                 NameIsKnown();
                 _connection.Heard();
-                if (message.KindCase != WorkerMessage.KindOneofCase.Partial)
+                if (message.KindCase == WorkerMessage.KindOneofCase.Partial && _announced is null)
                 {
-                    return Broken($"{message.KindCase} came through shared memory");
+                    _announced = message.Partial;
+                    continue;
                 }
 
-                if (TakePartial(message.Partial, slot, run) is { } input)
+                if (message.KindCase != WorkerMessage.KindOneofCase.PartialEnd || _announced is not { } header || header.Number != message.PartialEnd.Number)
+                {
+                    return Broken($"{message.KindCase} came out of turn through shared memory");
+                }
+
+                _announced = null;
+                if (TakePartial(header, message.PartialEnd, slot, run) is { } input)
                 {
                     return input;
                 }
@@ -78,14 +86,19 @@ internal sealed class SharedIntake : IDisposable
     private RunInput.Left Broken(string what) => new(_connection, $"it broke the protocol: {what}", InOrder: false);
 
     /// <summary>(4.2) Judged like a partial that comes in chunks. Nothing is in transit, so there is no checksum.</summary>
-    private RunInput? TakePartial(PartialHeader header, int slot, IRunFacts run)
+    private RunInput? TakePartial(PartialHeader header, PartialEnd end, int slot, IRunFacts run)
     {
         var receipt = new PartialReceipt(run.Time.GetTimestamp(), Verification: 0);
-        var judgement = PartialRules.Judge(header, run.Incarnation, _spec, run.ParameterCount, run.CurrentRound, _connection.Lease, isInPlace: true);
+        var judgement = PartialRules.Judge(header, run.Incarnation, _spec, run.ParameterCount, run.CurrentRound, _connection.Lease);
         var hasGradient = header.LengthBytes > 0;
         if (hasGradient != slot >= 0 || slot >= _slots.Length || (hasGradient && !_region.IsDelivered(slot)))
         {
             return Broken($"slot {slot} is not where its partial of {header.LengthBytes} bytes lies");
+        }
+
+        if (PartialRules.Judge(end, header, isInPlace: true) is { } wrong)
+        {
+            return Broken(wrong);
         }
 
         switch (judgement.Decision)
@@ -104,11 +117,11 @@ internal sealed class SharedIntake : IDisposable
                 var partial = hasGradient ? Use(slot, run) : run.Pools.Evaluation.Rent();
                 partial.Node = judgement.Node;
                 partial.SampleCount = (int)header.SampleCount;
-                partial.LossSum = header.LossSum;
-                partial.CorrectCount = (int)header.CorrectCount;
+                partial.LossSum = end.LossSum;
+                partial.CorrectCount = (int)end.CorrectCount;
                 var fingerprint = run.IsAuditing ? Checksum.OfContent(partial) : default;
                 return new RunInput.PartialArrived(
-                    _connection, (long)header.LeaseId, judgement.Round, partial, header.IsFinite && double.IsFinite(header.LossSum), fingerprint, TimeSpan.FromMicroseconds(header.ComputeMicroseconds))
+                    _connection, (long)header.LeaseId, judgement.Round, partial, end.IsFinite && double.IsFinite(end.LossSum), fingerprint, TimeSpan.FromMicroseconds(end.ComputeMicroseconds))
                 {
                     Receipt = receipt,
                 };

@@ -84,15 +84,18 @@ internal sealed unsafe class Laboratory : IDisposable
     private List<WorkerMessage> Messages(in Lease lease, Partial partial, ulong incarnation)
     {
         var bytes = TensorBytes.Of(partial.Gradient).ToArray();
-        var header = PartialHeaders.Of(incarnation, lease, partial, TimeSpan.Zero);
+        // One after the other: the number is free again.
+        var header = PartialHeaders.Of(incarnation, lease, partial, number: 1);
         var messages = new List<WorkerMessage> { new() { Partial = header } };
-        for (var start = 0; start < bytes.Length;)
+        // The models here have no buffers.
+        for (var end = bytes.Length; end > 0;)
         {
-            var length = Math.Min(bytes.Length - start, _world.Dice.Between(60, 200));
-            messages.Add(new WorkerMessage { Chunk = new Chunk { Data = ByteString.CopyFrom(bytes, start, length) } });
-            start += length;
+            var length = Math.Min(end, _world.Dice.Between(60, 200));
+            end -= length;
+            messages.Add(new WorkerMessage { Chunk = new Chunk { Partial = header.Number, Data = ByteString.CopyFrom(bytes, end, length) } });
         }
 
+        messages.Add(new WorkerMessage { PartialEnd = PartialHeaders.End(header, partial, TimeSpan.Zero) });
         return messages;
     }
 }

@@ -135,6 +135,6 @@ internal sealed class Link
     {
         var data = chunk.Data.ToByteArray();
         data[_world.Dice.Below(data.Length)] ^= (byte)(1 << _world.Dice.Below(8));
-        return new Chunk { Data = ByteString.CopyFrom(data) };
+        return new Chunk { Partial = chunk.Partial, Data = ByteString.CopyFrom(data) };
     }
 }

@@ -75,32 +75,28 @@ internal sealed class Sabotage(World world)
 internal sealed class ChecksumForger
 {
     private readonly List<WorkerMessage> _held = [];
-    private readonly List<byte> _bytes = [];
 
     /// <summary>Takes a message.</summary>
     /// <returns>The messages that the reader gets now.</returns>
     public IReadOnlyList<WorkerMessage> Take(WorkerMessage message)
     {
         _held.Add(message);
-        if (message.KindCase == WorkerMessage.KindOneofCase.Chunk)
+        if (_held[0].Partial is { } header)
         {
-            _bytes.AddRange(message.Chunk.Data);
-        }
-
-        if (_held[0].KindCase == WorkerMessage.KindOneofCase.Partial)
-        {
-            var header = _held[0].Partial;
-            if ((ulong)_bytes.Count < header.LengthBytes)
+            if (message.PartialEnd is not { } end)
             {
                 return [];
             }
 
-            header.Checksum = Checksum.Of(header, _bytes.ToArray());
+            // The models here have no buffers.
+            var gradient = new byte[header.LengthBytes];
+            var reader = new GradientReader(gradient, gradient.Length);
+            _held.ForEach(held => reader.Accept(held.Chunk is { } chunk ? chunk.Data.Span : []));
+            end.Checksum = Checksum.Of(header, end, gradient);
         }
 
         WorkerMessage[] whole = [.. _held];
         _held.Clear();
-        _bytes.Clear();
         return whole;
     }
 }

@@ -143,7 +143,7 @@ internal sealed class SimulatedAttachment(World world, SimulatedWorker worker, L
     public void Dispose()
     {
         _isOver = true;
-        _reader?.Dispose();
+        _reader?.GiveUp();
         _computation?.Dispose();
     }
 

@@ -26,10 +26,7 @@ internal sealed class SimulatedComputation(World world, SimulatedWorker worker, 
     public AlignedBuffer<float> RentBuffer() => _queue.RentBuffer();
 
     /// <inheritdoc/>
-    public void GiveBack(AlignedBuffer<float> buffer) => _queue.GiveBack(buffer);
-
-    /// <inheritdoc/>
-    public void Use(long version, AlignedBuffer<float> buffer) => _queue.Use(version, buffer);
+    public void Use(long version, AlignedBuffer<float> buffer, ArrivingParameters? arrival = null) => _queue.Use(version, buffer, arrival);
 
     /// <inheritdoc/>
     public void Revoke(long leaseId) => _queue.Revoke(leaseId);

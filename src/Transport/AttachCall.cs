@@ -54,6 +54,6 @@ public static class AttachCall
         where TMessage : class, IMessage<TMessage> => context =>
         {
             var payload = context.PayloadAsReadOnlySequence();
-            return ChunkFormat.TryFind(payload, out var data) ? received.Rent(data) : parser.ParseFrom(payload);
+            return ChunkFormat.TryFind(payload, out var partial, out var data) ? received.Rent(partial, data) : parser.ParseFrom(payload);
         };
 }

@@ -49,15 +49,15 @@ public static class Checksum
         return hash.GetCurrentHashAsUInt128();
     }
 
-    /// <summary>Over a partial's header and its gradient: <see cref="PartialHeader.Checksum"/>.</summary>
-    public static ByteString Of(PartialHeader header, ReadOnlySpan<byte> gradient)
+    /// <summary>Over what a partial's header and end say, and its gradient: <see cref="PartialEnd.Checksum"/>.</summary>
+    public static ByteString Of(PartialHeader header, PartialEnd end, ReadOnlySpan<byte> gradient)
     {
         var hash = new XxHash128();
         Span<byte> fields = stackalloc byte[8 * sizeof(long)];
         ReadOnlySpan<long> values =
         [
             (long)header.LeaseId, (long)header.Kind, (long)header.Version, header.FirstShard, header.EndShard, header.SampleCount,
-            BitConverter.DoubleToInt64Bits(header.LossSum), header.CorrectCount,
+            BitConverter.DoubleToInt64Bits(end.LossSum), end.CorrectCount,
         ];
         for (var i = 0; i < values.Length; i++)
         {

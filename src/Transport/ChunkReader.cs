@@ -33,6 +33,9 @@ public sealed class ChunkReader
     /// <summary>True between the announcement of a tensor and its last chunk.</summary>
     public bool IsReceiving => _received < _length;
 
+    /// <summary>How many bytes of the current tensor have come.</summary>
+    public long Received => _received;
+
     /// <summary>A tensor of exactly the destination's length is announced.</summary>
     /// <exception cref="InvalidOperationException">The one before is not complete.</exception>
     public void Begin(Memory<byte> destination)

@@ -21,7 +21,7 @@ internal sealed class ReceivedChunks<TMessage>(Func<Chunk, TMessage> wrap, Func<
     private readonly Stack<TMessage> _free = new(MaximumKept);
 
     /// <summary>A message with a copy of the data; it goes back with <see cref="Return"/>, or to the collector.</summary>
-    public TMessage Rent(in ReadOnlySequence<byte> data)
+    public TMessage Rent(uint partial, in ReadOnlySequence<byte> data)
     {
         var message = Take() ?? wrap(new Chunk { Lent = GC.AllocateUninitializedArray<byte>(Math.Max((int)data.Length, Protocol.ChunkBytes)) });
         var chunk = chunkOf(message)!;
@@ -38,6 +38,7 @@ internal sealed class ReceivedChunks<TMessage>(Func<Chunk, TMessage> wrap, Func<
             chunk.Data = UnsafeByteOperations.UnsafeWrap(chunk.Lent.AsMemory(0, length));
         }
 
+        chunk.Partial = partial;
         data.CopyTo(chunk.Lent);
         return message;
     }

@@ -31,9 +31,9 @@ internal sealed class Attachment : IComputeListener
     private Welcome _welcome = new();
     private RunSpec? _spec;
     private PartialPools? _pools;
+    private PartialSender? _sender;
     private ComputeThread? _compute;
     private Task _reading = Task.CompletedTask;
-    private CoordinatorReader? _reader;
     private SharedMemoryIntake? _memory;
 
     public Attachment(
@@ -102,7 +102,6 @@ internal sealed class Attachment : IComputeListener
         if (_reading.IsCompleted && _compute is null or { Idle.IsCompleted: true })
         {
             _compute?.Dispose();
-            _reader?.Dispose();
             _pools?.Dispose();
             _memory?.Dispose();
         }
@@ -112,18 +111,24 @@ internal sealed class Attachment : IComputeListener
     {
         // (4.1)
         _options.Tamper?.Invoke(lease, partial);
-        var shared = _memory?.Channel;
-        var header = PartialHeaders.Of(_welcome.Incarnation, lease, partial, computeTime, isInPlace: shared is not null);
-        if (shared is not null)
+        if (_memory?.Channel is { } shared)
         {
-            // On this thread, whose cache still holds it. The coordinator looks at the sums.
-            header.IsFinite = _compute!.IsFinite(partial);
-            shared.Deliver(header, partial, _pools!.For(lease.Round.Kind));
+            var header = PartialHeaders.Of(_welcome.Incarnation, lease, partial, number: 1);
+            // Looked at on this thread, whose cache still holds it. The coordinator looks at the sums.
+            var end = PartialHeaders.EndInPlace(header, partial, computeTime, _compute!.IsFinite(partial));
+            shared.Deliver(header, end, partial, _pools!.For(lease.Round.Kind));
             return;
         }
 
-        _outgoing.SendPartial(header, partial, _pools!.For(lease.Round.Kind));
+        _sender!.End(lease, partial, computeTime);
     }
+
+    // What is tampered with is so as a whole, and what is shared does not travel.
+    bool IComputeListener.TakesPieces => _options.Tamper is null && _memory?.Channel is null;
+
+    void IComputeListener.Advanced(Lease lease, Partial partial, int firstElement) => _sender!.Advance(lease, partial, firstElement);
+
+    void IComputeListener.Dropped(Lease lease, Partial partial) => _sender!.Drop(lease, partial);
 
     void IComputeListener.Returned(long leaseId, ReturnReason reason)
     {
@@ -261,14 +266,16 @@ internal sealed class Attachment : IComputeListener
 
     private ComputeThread Begin(Dataset dataset)
     {
-        _pools = new PartialPools(_spec!.Model.ParameterLayout().Length);
+        var layout = _spec!.Model.ParameterLayout();
+        _pools = new PartialPools(layout.Length);
+        _sender = new PartialSender(_outgoing, _welcome.Incarnation, _pools, layout.ParameterLength);
         return _compute = new ComputeThread(_spec, dataset, _options.Threads, _pools, this, _time, (int)_welcome.WorkerId);
     }
 
     private async Task<AttachmentEnd> PrepareAndReadAsync(IAsyncStreamReader<CoordinatorMessage> responses, CancellationToken stop)
     {
         _memory = _sharesMemory ? new SharedMemoryIntake(_welcome, _spec!.Model.ParameterLayout().Length, channel => _compute!.Share(channel), _log) : null;
-        var reader = _reader = new CoordinatorReader(_spec!, _welcome, _datasets, _outgoing.Send, Begin, _log, _memory);
+        var reader = new CoordinatorReader(_spec!, _welcome, _datasets, _outgoing.Send, Begin, _log, _memory);
         // Off this thread: looking for the dataset may take a second, in which the heart beats and a wish to stop is heard.
         var dataset = await Task.Run(reader.FindOrAsk, CancellationToken.None);
         if (stop.IsCancellationRequested)
@@ -281,7 +288,14 @@ internal sealed class Attachment : IComputeListener
             reader.BeReady(dataset);
         }
 
-        return await ReadAsync(reader, responses);
+        try
+        {
+            return await ReadAsync(reader, responses);
+        }
+        finally
+        {
+            reader.GiveUp();
+        }
     }
 
     private static async Task<AttachmentEnd> ReadAsync(CoordinatorReader reader, IAsyncStreamReader<CoordinatorMessage> responses)

@@ -2,6 +2,7 @@ using DistTrain.Core.Data;
 using DistTrain.Core.Kernels;
 using DistTrain.Core.Tensors;
 using DistTrain.Core.Training;
+using DistTrain.Transport;
 using DistTrain.Transport.SharedMemory;
 using DistTrain.Transport.Wire;
 using RoundKind = DistTrain.Core.Training.RoundKind;
@@ -17,6 +18,15 @@ internal interface IComputeListener
     /// <param name="computeTime">How long the lease was computed.</param>
     void Computed(Lease lease, Partial partial, TimeSpan computeTime);
 
+    /// <summary>Whether it wants to know what is final while the rest is being computed.</summary>
+    bool TakesPieces { get; }
+
+    /// <summary>Elements <c>[firstElement, parameter length)</c> of a partial's gradient are final; the rest is being computed.</summary>
+    void Advanced(Lease lease, Partial partial, int firstElement);
+
+    /// <summary>Nobody wants a partial, of which <see cref="Advanced"/> may have told; it belongs to the listener, who returns it to the pool.</summary>
+    void Dropped(Lease lease, Partial partial);
+
     /// <summary>A lease cannot be computed.</summary>
     void Returned(long leaseId, ReturnReason reason);
 
@@ -27,7 +37,7 @@ internal interface IComputeListener
 /// <summary>
 /// The thread that computes leases, apart from all I/O. What it computes next is the <see cref="LeaseQueue"/>'s decision.
 /// </summary>
-internal sealed unsafe class ComputeThread : IComputation, IDisposable
+internal sealed unsafe class ComputeThread : IComputation, IGradientProgress, IParameterArrival, IDisposable
 {
     private readonly Lock _gate = new();
     private readonly Doorbell _bell = new(spins: true);
@@ -42,9 +52,14 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
     private readonly int[] _order;
     private readonly Thread _thread;
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly int _parameterLength;
     private long _epochOfOrder = -1;
     private volatile SharedChannel? _shared;
     private long _sharedVersion = -1;
+    private Lease _current;
+    private ArrivingParameters? _arrival;
+    private TimeSpan _waited;
+    private IReadOnlyList<Partial> _inProgress = [];
 
     /// <summary>Starts the thread.</summary>
     public ComputeThread(RunSpec spec, Dataset dataset, int threads, PartialPools pools, IComputeListener listener, TimeProvider time, int workerId = 0)
@@ -54,7 +69,9 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
         _dataset = dataset;
         _listener = listener;
         _time = time;
-        _queue = new LeaseQueue(spec.Model.ParameterLayout().Length);
+        var layout = spec.Model.ParameterLayout();
+        _parameterLength = layout.ParameterLength;
+        _queue = new LeaseQueue(layout.Length);
         _computation = new ShardComputation(spec, VectorKernels.Best, threads, pools);
         _order = new int[dataset.Train.Count];
         _thread = new Thread(Serve) { IsBackground = true, Name = "compute 0" };
@@ -74,20 +91,11 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
     }
 
     /// <inheritdoc/>
-    public void GiveBack(AlignedBuffer<float> buffer)
+    public void Use(long version, AlignedBuffer<float> buffer, ArrivingParameters? arrival = null)
     {
         lock (_gate)
         {
-            _queue.GiveBack(buffer);
-        }
-    }
-
-    /// <inheritdoc/>
-    public void Use(long version, AlignedBuffer<float> buffer)
-    {
-        lock (_gate)
-        {
-            _queue.Use(version, buffer);
+            _queue.Use(version, buffer, arrival);
         }
     }
 
@@ -152,6 +160,48 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
         _computation.Dispose();
         _queue.Dispose();
         _bell.Dispose();
+    }
+
+    /// <inheritdoc/>
+    void IParameterArrival.Await(int end)
+    {
+        var arrival = _arrival!;
+        if (arrival.IsDecided(end) || Thread.CurrentThread != _thread)
+        {
+            arrival.Await(end);
+            return;
+        }
+
+        // The lease's time is that of this thread.
+        var began = _time.GetTimestamp();
+        arrival.Await(end);
+        _waited += _time.GetElapsedTime(began);
+    }
+
+    /// <inheritdoc/>
+    void IGradientProgress.Begun(IReadOnlyList<Partial> partials) => _inProgress = partials;
+
+    /// <inheritdoc/>
+    void IGradientProgress.Final(int first)
+    {
+        // Less than a chunk is not worth a message, nor is what is the end anyway.
+        if (first == 0 || (_parameterLength - first) * sizeof(float) < Protocol.ChunkBytes)
+        {
+            return;
+        }
+
+        lock (_gate)
+        {
+            if (_queue.IsRevoked)
+            {
+                return;
+            }
+        }
+
+        foreach (var partial in _inProgress)
+        {
+            _listener.Advanced(_current, partial, first);
+        }
     }
 
     private void Serve()
@@ -254,7 +304,8 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
             var fits = _queue.TakeParameters(version, out var areNew);
             if (areNew)
             {
-                _computation.UseParameters(_queue.InUse!.Pointer);
+                _arrival = _queue.Arrival;
+                _computation.UseParameters(_queue.InUse!.Pointer, _arrival is null ? null : this);
             }
 
             return fits;
@@ -263,24 +314,11 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
 
     private void Compute(Lease lease)
     {
+        _current = lease;
+        _waited = TimeSpan.Zero;
         var began = _time.GetTimestamp();
-        if (lease.Round.Kind == RoundKind.Training)
-        {
-            var batch = Sampler.Batch(lease.Round.Version, _spec.Dataset.TrainCount, _spec.BatchSize);
-            if (batch.Epoch != _epochOfOrder)
-            {
-                Sampler.Permutation(_spec.Seed, batch.Epoch, _order);
-                _epochOfOrder = batch.Epoch;
-            }
-
-            _computation.ComputeGradients(_dataset.Train, _order, batch, lease.Round.ShardCount, lease.Range, _partials);
-        }
-        else
-        {
-            _computation.Evaluate(_dataset.Test, lease.Round.ShardCount, lease.Range, _partials);
-        }
-
-        var computeTime = _time.GetElapsedTime(began);
+        var isLost = !TryCompute(lease);
+        var computeTime = _time.GetElapsedTime(began) - _waited;
         if (_shared is { } shared)
         {
             TakeShared(shared);
@@ -294,9 +332,9 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
 
         foreach (var partial in _partials)
         {
-            if (isRevoked)
+            if (isRevoked || isLost)
             {
-                _computation.Pools.For(lease.Round.Kind).Return(partial);
+                _listener.Dropped(lease, partial);
             }
             else
             {
@@ -305,5 +343,44 @@ internal sealed unsafe class ComputeThread : IComputation, IDisposable
         }
 
         _partials.Clear();
+        if (isLost && !isRevoked)
+        {
+            _listener.Returned(lease.Id, ReturnReason.Parameters);
+        }
+    }
+
+    /// <summary>Computes; the partials are there afterwards, if any are.</summary>
+    /// <returns>False if the parameters did not come, or came damaged: whatever was computed is void.</returns>
+    private bool TryCompute(Lease lease)
+    {
+        try
+        {
+            ComputePartials(lease);
+            _arrival?.AwaitVerified();
+            return true;
+        }
+        catch (ParametersLostException)
+        {
+            return false;
+        }
+    }
+
+    private void ComputePartials(Lease lease)
+    {
+        if (lease.Round.Kind == RoundKind.Training)
+        {
+            var batch = Sampler.Batch(lease.Round.Version, _spec.Dataset.TrainCount, _spec.BatchSize);
+            if (batch.Epoch != _epochOfOrder)
+            {
+                Sampler.Permutation(_spec.Seed, batch.Epoch, _order);
+                _epochOfOrder = batch.Epoch;
+            }
+
+            _computation.ComputeGradients(_dataset.Train, _order, batch, lease.Round.ShardCount, lease.Range, _partials, _listener.TakesPieces ? this : null);
+        }
+        else
+        {
+            _computation.Evaluate(_dataset.Test, lease.Round.ShardCount, lease.Range, _partials);
+        }
     }
 }

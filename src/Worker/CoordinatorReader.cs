@@ -25,7 +25,7 @@ internal sealed class CoordinatorReader(
     Action<WorkerMessage> send,
     Func<Dataset, IComputation> begin,
     ILogger log,
-    SharedMemoryIntake? memory = null) : IDisposable
+    SharedMemoryIntake? memory = null)
 {
     private readonly ChunkReader _chunks = new();
     private DatasetIntake? _dataset;
@@ -63,7 +63,7 @@ internal sealed class CoordinatorReader(
             case CoordinatorMessage.KindOneofCase.Chunk:
                 return _chunks.Accept(message.Chunk.Data.Span) switch
                 {
-                    ChunkStatus.Incomplete => null,
+                    ChunkStatus.Incomplete => AdvanceTensor(),
                     ChunkStatus.Complete => CompleteTensor(),
                     var refused => $"a chunk of {message.Chunk.Data.Length} bytes is {refused}",
                 };
@@ -88,8 +88,14 @@ internal sealed class CoordinatorReader(
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _parameters?.Dispose();
+    /// <summary>No more messages come: who computes does not wait for more parameters.</summary>
+    public void GiveUp() => _parameters?.GiveUp();
+
+    private string? AdvanceTensor()
+    {
+        _parameters?.Advance();
+        return null;
+    }
 
     private string? CompleteTensor()
     {

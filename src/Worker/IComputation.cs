@@ -9,11 +9,8 @@ internal interface IComputation
     /// <inheritdoc cref="LeaseQueue.RentBuffer"/>
     AlignedBuffer<float> RentBuffer();
 
-    /// <inheritdoc cref="LeaseQueue.GiveBack"/>
-    void GiveBack(AlignedBuffer<float> buffer);
-
     /// <inheritdoc cref="LeaseQueue.Use"/>
-    void Use(long version, AlignedBuffer<float> buffer);
+    void Use(long version, AlignedBuffer<float> buffer, ArrivingParameters? arrival = null);
 
     /// <summary>Takes a lease; one that has not begun is replaced, since the coordinator has revoked it. One that comes too late is returned.</summary>
     void Take(Lease lease);

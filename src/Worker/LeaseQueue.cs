@@ -29,21 +29,24 @@ internal sealed class LeaseQueue(int parameterCount) : IDisposable
     /// <summary>Whether nobody wants the result of the lease being computed.</summary>
     public bool IsRevoked => _currentIsRevoked;
 
-    /// <summary>A buffer to receive parameters into; to be given back with <see cref="Use"/> or <see cref="GiveBack"/>.</summary>
+    /// <summary>How far the parameters to compute with have come; null if they were all there.</summary>
+    public ArrivingParameters? Arrival => _inUse?.Arrival;
+
+    /// <summary>A buffer to receive parameters into; to be given back with <see cref="Use"/>.</summary>
     public AlignedBuffer<float> RentBuffer() => _spare.TryPop(out var buffer) ? buffer : new AlignedBuffer<float>(parameterCount);
 
-    /// <summary>Returns a buffer unused.</summary>
-    public void GiveBack(AlignedBuffer<float> buffer) => _spare.Push(buffer);
-
-    /// <summary>New, verified parameters: leases of their version may come now.</summary>
-    public void Use(long version, AlignedBuffer<float> buffer)
+    /// <summary>New parameters: leases of their version may come now.</summary>
+    /// <param name="version">Which they are.</param>
+    /// <param name="buffer">Where they are, or come; the queue's from now on, but for who fills it.</param>
+    /// <param name="arrival">How far they have come; null if they are there. Nobody writes into the buffer once they are lost.</param>
+    public void Use(long version, AlignedBuffer<float> buffer, ArrivingParameters? arrival = null)
     {
         if (_waiting is { } replaced)
         {
             _spare.Push(replaced.Buffer);
         }
 
-        _waiting = new Parameters(version, buffer);
+        _waiting = new Parameters(version, buffer, arrival);
     }
 
     /// <summary>Takes a lease; one that has not begun is replaced, since the coordinator has revoked it.</summary>
@@ -108,6 +111,12 @@ internal sealed class LeaseQueue(int parameterCount) : IDisposable
     /// <returns>False if they are of another version: the lease goes back (4.4).</returns>
     public bool TakeParameters(long version, out bool areNew)
     {
+        if (_waiting is { Arrival.IsLost: true } lost)
+        {
+            _spare.Push(lost.Buffer);
+            _waiting = null;
+        }
+
         areNew = _waiting is not null;
         if (_waiting is { } newer)
         {
@@ -120,7 +129,7 @@ internal sealed class LeaseQueue(int parameterCount) : IDisposable
             _waiting = null;
         }
 
-        return _inUse?.Version == version;
+        return _inUse?.Version == version && _inUse.Arrival is null or { IsLost: false };
     }
 
     /// <inheritdoc/>
@@ -135,5 +144,5 @@ internal sealed class LeaseQueue(int parameterCount) : IDisposable
         }
     }
 
-    private sealed record Parameters(long Version, AlignedBuffer<float> Buffer);
+    private sealed record Parameters(long Version, AlignedBuffer<float> Buffer, ArrivingParameters? Arrival);
 }

@@ -5,11 +5,14 @@ using Microsoft.Extensions.Logging;
 
 namespace DistTrain.Worker;
 
-/// <summary>How parameters come to one attachment (3.1): each set whole and verified, or not at all.</summary>
-internal sealed class ParametersIntake(ulong incarnation, int parameterCount, IComputation compute, ChunkReader chunks, ILogger log) : IDisposable
+/// <summary>
+/// How parameters come to one attachment (3.1). Who computes may begin with what has come; in the end each set is whole and verified, or lost.
+/// </summary>
+internal sealed class ParametersIntake(ulong incarnation, int parameterCount, IComputation compute, ChunkReader chunks, ILogger log)
 {
     private ParametersHeader _header = new();
     private AlignedBuffer<float>? _buffer;
+    private ArrivingParameters? _arrival;
 
     /// <summary>Gets ready for the chunks, which complete with <see cref="Complete"/>. A set half received is given up for the newer one.</summary>
     /// <returns>What is wrong with the header; null if nothing is.</returns>
@@ -26,30 +29,40 @@ internal sealed class ParametersIntake(ulong incarnation, int parameterCount, IC
             return $"it announced parameters of incarnation {header.Incarnation}; it is {incarnation}";
         }
 
-        chunks.Abandon();
+        GiveUp();
         _header = header;
-        _buffer ??= compute.RentBuffer();
+        _buffer = compute.RentBuffer();
+        _arrival = new ArrivingParameters(parameterCount);
         chunks.Begin(TensorBytes.Of(_buffer));
+        compute.Use((long)header.Version, _buffer, _arrival);
         return null;
     }
 
-    /// <summary>Gives them to whoever computes, if they are undamaged.</summary>
+    /// <summary>A chunk has come.</summary>
+    public void Advance() => _arrival?.Advance((int)(chunks.Received / sizeof(float)));
+
+    /// <summary>No more of what is being received comes.</summary>
+    public void GiveUp()
+    {
+        chunks.Abandon();
+        _arrival?.Lose();
+        _arrival = null;
+    }
+
+    /// <summary>All have come: whoever computes with them hears whether they are undamaged.</summary>
     public void Complete()
     {
-        var buffer = _buffer!;
-        _buffer = null;
-        if (Checksum.Of(TensorBytes.Of(buffer).Span).Equals(_header.Checksum))
+        if (Checksum.Of(TensorBytes.Of(_buffer!).Span).Equals(_header.Checksum))
         {
-            compute.Use((long)_header.Version, buffer);
+            _arrival!.Verify();
         }
         else
         {
-            // The lease that follows finds no parameters of its version and goes back (4.4).
+            // A lease that computes with them, or will, goes back (4.4).
             Log.ParametersDamaged(log, _header.Version);
-            compute.GiveBack(buffer);
+            _arrival!.Lose();
         }
-    }
 
-    /// <inheritdoc/>
-    public void Dispose() => _buffer?.Dispose();
+        _arrival = null;
+    }
 }

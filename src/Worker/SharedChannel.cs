@@ -69,14 +69,15 @@ internal sealed unsafe class SharedChannel : IDisposable
 
     /// <summary>(4.1) Hands a partial over.</summary>
     /// <param name="header">Announces it.</param>
+    /// <param name="end">What is said of it when it is computed.</param>
     /// <param name="partial">It; belongs to this object now.</param>
     /// <param name="pool">Where it came from.</param>
-    public void Deliver(PartialHeader header, Partial partial, PartialPool pool)
+    public void Deliver(PartialHeader header, PartialEnd end, Partial partial, PartialPool pool)
     {
         var slot = Array.IndexOf(_slots, partial);
         if (slot >= 0)
         {
-            Post(new WorkerMessage { Partial = header }, slot);
+            Post(header, end, slot);
             _delivered.Add(slot);
             return;
         }
@@ -95,7 +96,7 @@ internal sealed unsafe class SharedChannel : IDisposable
         }
 
         pool.Return(partial);
-        Post(new WorkerMessage { Partial = header }, slot);
+        Post(header, end, slot);
     }
 
     /// <summary>The attachment is over: nothing is waited for any more. Any thread.</summary>
@@ -113,9 +114,9 @@ internal sealed unsafe class SharedChannel : IDisposable
     }
 
     /// <exception cref="InvalidOperationException">The coordinator has left more messages than a worker's leases can give.</exception>
-    private void Post(WorkerMessage message, int slot)
+    private void Post(PartialHeader header, PartialEnd end, int slot)
     {
-        if (!_region.TryPost(message, slot))
+        if (!_region.TryPost(new WorkerMessage { Partial = header }, slot: -1) || !_region.TryPost(new WorkerMessage { PartialEnd = end }, slot))
         {
             throw new InvalidOperationException("The coordinator does not take what it is told in shared memory.");
         }

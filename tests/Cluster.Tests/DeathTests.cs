@@ -94,7 +94,7 @@ public sealed class DeathTests
         await using (var stub = await StubWorker.JoinAsync(cluster.Run.EndPoint))
         {
             var lease = await stub.LeaseAsync();
-            var (header, gradient) = stub.Compute(lease!)[0];
+            var (header, _, gradient) = stub.Compute(lease!)[0];
             // Wrong bytes under a right header: they would show if any were added.
             var sent = Enumerable.Repeat((byte)1, bytes < 0 ? gradient.Length + bytes : bytes).ToArray();
             await stub.SendAsync(new WorkerMessage { Partial = header });

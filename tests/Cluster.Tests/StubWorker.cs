@@ -88,7 +88,7 @@ internal sealed class StubWorker : IAsyncDisposable
 
     public Task SendAsync(WorkerMessage message) => _call.RequestStream.WriteAsync(message);
 
-    public Task SendAsync(ReadOnlyMemory<byte> chunk) => SendAsync(new WorkerMessage { Chunk = new Chunk { Data = UnsafeByteOperations.UnsafeWrap(chunk) } });
+    public Task SendAsync(ReadOnlyMemory<byte> chunk) => SendAsync(new WorkerMessage { Chunk = new Chunk { Partial = StubPartial.Number, Data = UnsafeByteOperations.UnsafeWrap(chunk) } });
 
     /// <summary>The next message; null if the call has ended, whatever the way.</summary>
     public async Task<CoordinatorMessage?> ReceiveAsync()
@@ -117,7 +117,7 @@ internal sealed class StubWorker : IAsyncDisposable
     public Task EndAsync() => UntilAsync(_ => false);
 
     /// <summary>The partials of a lease, as an honest worker would announce and send them.</summary>
-    public IReadOnlyList<(PartialHeader Header, byte[] Gradient)> Compute(LeaseGranted lease)
+    public IReadOnlyList<StubPartial> Compute(LeaseGranted lease)
     {
         using var pools = new PartialPools(_parameters!.Length);
         using var computation = new ShardComputation(Spec, VectorKernels.Best, 1, pools);
@@ -145,12 +145,11 @@ internal sealed class StubWorker : IAsyncDisposable
     }
 
     /// <summary>Sends one partial whole.</summary>
-    public async Task DeliverAsync(PartialHeader header, byte[] gradient)
+    public async Task DeliverAsync(StubPartial partial)
     {
-        await SendAsync(new WorkerMessage { Partial = header });
-        foreach (var chunk in Chunks.Of(gradient))
+        foreach (var message in partial.Messages())
         {
-            await SendAsync(new WorkerMessage { Chunk = chunk });
+            await SendAsync(message);
         }
     }
 
@@ -168,21 +167,20 @@ internal sealed class StubWorker : IAsyncDisposable
     }
 
     /// <summary>The same for a partial.</summary>
-    public async Task TryDeliverAsync(PartialHeader header, byte[] gradient)
+    public async Task TryDeliverAsync(StubPartial partial)
     {
-        await TrySendAsync(new WorkerMessage { Partial = header });
-        foreach (var chunk in Chunks.Of(gradient))
+        foreach (var message in partial.Messages())
         {
-            await TrySendAsync(new WorkerMessage { Chunk = chunk });
+            await TrySendAsync(message);
         }
     }
 
     /// <summary>Computes and delivers a lease.</summary>
     public async Task DeliverAsync(LeaseGranted lease)
     {
-        foreach (var (header, gradient) in Compute(lease))
+        foreach (var partial in Compute(lease))
         {
-            await DeliverAsync(header, gradient);
+            await DeliverAsync(partial);
         }
     }
 
@@ -203,7 +201,7 @@ internal sealed class StubWorker : IAsyncDisposable
         _end.Dispose();
     }
 
-    private (PartialHeader Header, byte[] Gradient) Announce(LeaseGranted lease, Partial partial)
+    private StubPartial Announce(LeaseGranted lease, Partial partial)
     {
         var gradient = TensorBytes.Of(partial.Gradient).ToArray();
         var header = new PartialHeader
@@ -216,16 +214,17 @@ internal sealed class StubWorker : IAsyncDisposable
             FirstShard = (uint)partial.Node.Start,
             EndShard = (uint)partial.Node.End,
             SampleCount = (uint)partial.SampleCount,
-            LossSum = partial.LossSum,
-            CorrectCount = (uint)partial.CorrectCount,
             LengthBytes = (ulong)gradient.Length,
+            Number = StubPartial.Number,
         };
-        header.Checksum = Checksum.Of(header, gradient);
-        return (header, gradient);
+        var end = new PartialEnd { Number = StubPartial.Number, LossSum = partial.LossSum, CorrectCount = (uint)partial.CorrectCount };
+        return new StubPartial(header, end, gradient).Sealed();
     }
 
+    /// <summary>Reads until the wanted message is there, and all of the parameters that it has overtaken.</summary>
     private async Task<CoordinatorMessage?> UntilAsync(Func<CoordinatorMessage, bool> isWanted)
     {
+        CoordinatorMessage? wanted = null;
         while (await ReceiveAsync() is { } message)
         {
             if (message.Parameters is { } header)
@@ -239,9 +238,10 @@ internal sealed class StubWorker : IAsyncDisposable
                 _chunks.Accept(chunk.Data.Span);
             }
 
-            if (isWanted(message))
+            wanted = isWanted(message) ? message : wanted;
+            if (wanted is not null && !_chunks.IsReceiving)
             {
-                return message;
+                return wanted;
             }
         }
 

@@ -63,10 +63,40 @@ public sealed class OutboxTests
         }
         while (rest[^1] != "ended");
 
-        // The chunk on its way is delivered; the rest of version 1, and all of version 2, is not; nothing comes after the last message.
-        Assert.Equal(["chunk of 1", "revoked 2", "parameters 3", "chunk of 3", "lease 3", "ended"], rest);
+        // What is on its way is delivered, here the lease, which has overtaken the chunks; the rest of version 1, and all of version 2, is not; nothing comes after
+        // the last message.
+        Assert.Equal(["lease 1", "revoked 2", "parameters 3", "lease 3", "chunk of 3", "ended"], rest);
         await pump.WaitAsync(Patience, TestContext.Current.CancellationToken);
         Assert.Equal(0, outbox.Writing);
+    }
+
+    /// <summary>A lease granted while its parameters are being sent does not wait for their end; what comes behind it does, and so does a lease behind that.</summary>
+    [Fact]
+    public async Task SendLease_InMidParameters_OvertakesThem()
+    {
+        var outbox = new Outbox();
+        var reader = new SlowReader();
+        using var end = new CancellationTokenSource();
+        outbox.SendParameters(Parameters(1, chunks: 3));
+        var pump = outbox.PumpAsync(reader, end.Token);
+        Assert.Equal("parameters 1", await reader.ReadAsync());
+        await reader.OffersAsync();
+        outbox.SendLease(Lease(1));
+        outbox.Send(new CoordinatorMessage { Revoked = new LeaseRevoked { LeaseId = 1 } });
+        outbox.SendLease(Lease(2));
+        outbox.SendLast(new CoordinatorMessage { RunEnded = new RunEnded() });
+
+        var rest = new List<string>();
+        do
+        {
+            rest.Add(await reader.ReadAsync());
+        }
+        while (rest[^1] != "ended");
+
+        // Lease 1 was replaced by lease 2 unless it had gone out already.
+        Assert.Equal(["chunk of 1", "chunk of 1", "chunk of 1", "revoked 1", "lease 2", "ended"], rest.Where(message => message != "lease 1"));
+        Assert.DoesNotContain("lease 1", rest.Skip(2));
+        await pump.WaitAsync(Patience, TestContext.Current.CancellationToken);
     }
 
     [Fact]

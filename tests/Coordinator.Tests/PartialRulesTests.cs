@@ -60,6 +60,30 @@ public sealed class PartialRulesTests
     public void Judge_AnEarlierLeaseOfThisRound_IsReceived() =>
         Assert.Equal(PartialDecision.Receive, Judge(header => (header.LeaseId, header.FirstShard, header.EndShard) = (7, 0, 2)).Decision);
 
+    [Theory]
+    [InlineData(16, 20, null)]
+    [InlineData(15, 20, "a checksum has 16 bytes, not 15")]
+    [InlineData(16, 21, "of 20 samples 21 cannot be correct")]
+    public void Judge_AnEnd_SaysWhatIsWrong(int checksumBytes, uint correct, string? wrong) => Assert.Equal(
+        wrong, PartialRules.Judge(new PartialEnd { Checksum = ByteString.CopyFrom(new byte[checksumBytes]), CorrectCount = correct }, Header()));
+
+    /// <summary>No honest worker is cut off: no range has more largest nodes than that.</summary>
+    [Fact]
+    public void MaximumInFlight_EveryRange_HasNoMoreNodes()
+    {
+        for (var shards = 1; shards <= 40; shards++)
+        {
+            var allowed = PartialRules.MaximumInFlight(new Round(RoundKind.Training, 0, shards));
+            for (var start = 0; start < shards; start++)
+            {
+                for (var end = start + 1; end <= shards; end++)
+                {
+                    Assert.InRange(ReductionTree.Cover(shards, new ShardRange(start, end)).Count, 1, allowed);
+                }
+            }
+        }
+    }
+
     private static PartialJudgement Judge(Action<PartialHeader> change)
     {
         var header = Header();
@@ -77,8 +101,7 @@ public sealed class PartialRulesTests
         FirstShard = 2,
         EndShard = 4,
         SampleCount = 20,
-        CorrectCount = 20,
         LengthBytes = ParameterCount * sizeof(float),
-        Checksum = ByteString.CopyFrom(new byte[16]),
+        Number = 1,
     };
 }

@@ -15,10 +15,14 @@ public sealed class AttachCallTests
     public void Write_AChunk_IsWhatTheGeneratedCodeWrites(int length)
     {
         var data = UnsafeByteOperations.UnsafeWrap(Bytes(length));
-        var up = new WorkerMessage { Chunk = new Chunk { Data = data } };
+        foreach (var partial in (uint[])[0, 1, 127, 128, uint.MaxValue])
+        {
+            var up = new WorkerMessage { Chunk = new Chunk { Partial = partial, Data = data } };
+            Assert.Equal(up.ToByteArray(), Written(AttachCall.Method.RequestMarshaller, up));
+        }
+
         var down = new CoordinatorMessage { Chunk = new Chunk { Data = data } };
 
-        Assert.Equal(up.ToByteArray(), Written(AttachCall.Method.RequestMarshaller, up));
         Assert.Equal(down.ToByteArray(), Written(AttachCall.Method.ResponseMarshaller, down));
     }
 
@@ -29,7 +33,7 @@ public sealed class AttachCallTests
         var data = ByteString.CopyFrom(Bytes(length));
         foreach (var segment in (int[])[1, 2, 3, 4096, int.MaxValue])
         {
-            var up = new WorkerMessage { Chunk = new Chunk { Data = data } };
+            var up = new WorkerMessage { Chunk = new Chunk { Partial = (uint)segment, Data = data } };
             var read = Read(AttachCall.Method.RequestMarshaller, up.ToByteArray(), segment);
             Assert.Equal(up, read);
             AttachCall.Recycle(read);
@@ -47,7 +51,9 @@ public sealed class AttachCallTests
             new(),
             new() { Ready = new Ready() },
             new() { Hello = new Hello { Host = "here", Threads = 3, KnownAnswer = ByteString.CopyFrom(1, 2, 3) } },
-            new() { Partial = new PartialHeader { LengthBytes = ulong.MaxValue, LossSum = -0.5 } },
+            new() { Partial = new PartialHeader { LengthBytes = ulong.MaxValue, Number = 3 } },
+            new() { PartialEnd = new PartialEnd { Number = 3, LossSum = -0.5, Checksum = ByteString.CopyFrom(1, 2) } },
+            new() { PartialAbandoned = new PartialAbandoned { Number = 3 } },
         ];
         foreach (var message in messages)
         {
@@ -60,16 +66,17 @@ public sealed class AttachCallTests
     /// <summary>Anything that only begins like a chunk is judged by the generated code.</summary>
     [Theory]
     [InlineData("2A")]
-    [InlineData("2A 02 0A")]
-    [InlineData("2A 05 0A 01 07")]
-    [InlineData("2A 03 0A 02 07")]
-    [InlineData("2A FF FF FF FF FF 0A 01 07")]
+    [InlineData("2A 02 12")]
+    [InlineData("2A 05 12 01 07")]
+    [InlineData("2A 03 12 02 07")]
+    [InlineData("2A 02 08 80")]
+    [InlineData("2A FF FF FF FF FF 12 01 07")]
     public void Read_ADamagedChunk_IsRefused(string hex) => Assert.Throws<InvalidProtocolBufferException>(
         () => Read(AttachCall.Method.RequestMarshaller, Convert.FromHexString(hex.Replace(" ", "", StringComparison.Ordinal)), 1));
 
     [Fact]
     public void Read_ChunkWithUnknownFields_StillReadsTheData() => Assert.Equal(
-        [7], Read(AttachCall.Method.RequestMarshaller, [0x2A, 5, 0x0A, 1, 7, 0x78, 1], 2).Chunk.Data.ToByteArray());
+        [7], Read(AttachCall.Method.RequestMarshaller, [0x2A, 5, 0x12, 1, 7, 0x78, 1], 2).Chunk.Data.ToByteArray());
 
     [Fact]
     public void Recycle_ChunksOfATensor_AllocateNothing()

@@ -6,7 +6,9 @@ public sealed class ChecksumTests
 {
     private static readonly byte[] Gradient = [.. Enumerable.Range(0, 100).Select(i => (byte)i)];
 
-    public static TheoryData<string> CoveredFields => ["lease_id", "kind", "version", "first_shard", "end_shard", "sample_count", "loss_sum", "correct_count"];
+    public static TheoryData<string> HeaderFields => ["lease_id", "kind", "version", "first_shard", "end_shard", "sample_count"];
+
+    public static TheoryData<string> EndFields => ["loss_sum", "correct_count"];
 
     /// <summary>Two builds must agree on it: the value is part of the protocol.</summary>
     [Fact]
@@ -28,12 +30,30 @@ public sealed class ChecksumTests
     }
 
     [Theory]
-    [MemberData(nameof(CoveredFields))]
+    [MemberData(nameof(HeaderFields))]
     public void Of_EachFieldOfAHeader_Counts(string field)
     {
         var header = new PartialHeader();
-        var right = Checksum.Of(header, Gradient);
-        var descriptor = PartialHeader.Descriptor.FindFieldByName(field);
+        var right = Checksum.Of(header, new PartialEnd(), Gradient);
+        Change(header, field);
+
+        Assert.NotEqual(right, Checksum.Of(header, new PartialEnd(), Gradient));
+    }
+
+    [Theory]
+    [MemberData(nameof(EndFields))]
+    public void Of_EachFieldOfAnEnd_Counts(string field)
+    {
+        var end = new PartialEnd();
+        var right = Checksum.Of(new PartialHeader(), end, Gradient);
+        Change(end, field);
+
+        Assert.NotEqual(right, Checksum.Of(new PartialHeader(), end, Gradient));
+    }
+
+    private static void Change(Google.Protobuf.IMessage message, string field)
+    {
+        var descriptor = message.Descriptor.FindFieldByName(field);
         object changed = descriptor.FieldType switch
         {
             Google.Protobuf.Reflection.FieldType.UInt64 => 1UL,
@@ -41,8 +61,6 @@ public sealed class ChecksumTests
             Google.Protobuf.Reflection.FieldType.Double => -0.0,
             _ => RoundKind.Training,
         };
-        descriptor.Accessor.SetValue(header, changed);
-
-        Assert.NotEqual(right, Checksum.Of(header, Gradient));
+        descriptor.Accessor.SetValue(message, changed);
     }
 }

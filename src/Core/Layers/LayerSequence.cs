@@ -1,6 +1,7 @@
 using System.IO.Hashing;
 using System.Numerics;
 using DistTrain.Core.Tensors;
+using DistTrain.Core.Training;
 
 namespace DistTrain.Core.Layers;
 
@@ -12,13 +13,22 @@ public sealed unsafe class LayerSequence<T> : IDisposable
     /// <summary>The layers, those that gain by it put together.</summary>
     private readonly Layer<T>[] _passes;
 
+    /// <summary>For each pass the first of its parameters in the flat buffer, or of those after it.</summary>
+    private readonly int[] _firstElements;
+
+    /// <summary>For each pass its first layer, and the number of layers.</summary>
+    private readonly int[] _firstLayers;
+
     /// <summary>Puts layers together.</summary>
     /// <param name="layers">From input to output, of this sequence alone; may be empty: then it passes on what comes.</param>
     /// <param name="standAlone">
     /// True if each layer must give what it is named for, because somebody looks at or changes what passes between them; default false: some then do the work of
     /// their neighbours, in the same bits.
     /// </param>
-    public LayerSequence(IReadOnlyList<Layer<T>> layers, bool standAlone = false)
+    /// <param name="firstElements">
+    /// For each layer the first of its parameters in the flat buffer; of a layer without, the first of the layers after it. Null if nobody asks for progress.
+    /// </param>
+    public LayerSequence(IReadOnlyList<Layer<T>> layers, bool standAlone = false, IReadOnlyList<int>? firstElements = null)
     {
         Layers = layers;
         if (!standAlone)
@@ -26,7 +36,10 @@ public sealed unsafe class LayerSequence<T> : IDisposable
             RectifierFusion.Apply(layers);
         }
 
-        _passes = standAlone ? [.. layers] : [.. Passes(layers)];
+        var passes = (standAlone ? layers.Select((layer, i) => (Layer: layer, First: i)) : Passes(layers)).ToList();
+        _passes = [.. passes.Select(pass => pass.Layer)];
+        _firstLayers = [.. passes.Select(pass => pass.First), layers.Count];
+        _firstElements = firstElements is null ? [] : [.. passes.Select(pass => firstElements[pass.First])];
     }
 
     /// <summary>From input to output.</summary>
@@ -53,6 +66,32 @@ public sealed unsafe class LayerSequence<T> : IDisposable
         return result;
     }
 
+    /// <summary>
+    /// <see cref="UseParameters"/> and <see cref="Layer{T}.Forward"/> as parameters come: each layer takes over its own as soon as they are there. Only for a sequence that
+    /// knows where its parameters lie.
+    /// </summary>
+    /// <param name="input">(rows, input)</param>
+    /// <param name="pass">What it is for.</param>
+    /// <param name="parameters">The flat buffer into which they come.</param>
+    /// <param name="arrival">How far they have come.</param>
+    /// <exception cref="ParametersLostException">They do not come; the layers' parameters are undefined until the next call.</exception>
+    public Matrix<T> Forward(Matrix<T> input, in ForwardPass pass, T* parameters, IParameterArrival arrival)
+    {
+        var result = input;
+        for (var i = 0; i < _passes.Length; i++)
+        {
+            arrival.Await(i + 1 < _passes.Length ? _firstElements[i + 1] : int.MaxValue);
+            for (var layer = _firstLayers[i]; layer < _firstLayers[i + 1]; layer++)
+            {
+                Layers[layer].UseParameters(parameters);
+            }
+
+            result = _passes[i].Forward(result, pass);
+        }
+
+        return result;
+    }
+
     /// <summary><see cref="Layer{T}.Backward"/></summary>
     public Matrix<T> Backward(Matrix<T> outputGradient, in GradientFold<T> gradients, bool inputGradientWanted)
     {
@@ -63,6 +102,25 @@ public sealed unsafe class LayerSequence<T> : IDisposable
         }
 
         return gradient;
+    }
+
+    /// <summary><see cref="Layer{T}.Backward"/> of the first layers of a model, told to somebody: only for a sequence that knows where its parameters lie.</summary>
+    /// <param name="outputGradient">(rows, output)</param>
+    /// <param name="gradients">Where the parameter gradients go.</param>
+    /// <param name="progress">Told after each layer with parameters.</param>
+    public void Backward(Matrix<T> outputGradient, in GradientFold<T> gradients, IGradientProgress progress)
+    {
+        var gradient = outputGradient;
+        var told = int.MaxValue;
+        for (var i = _passes.Length - 1; i >= 0; i--)
+        {
+            gradient = _passes[i].Backward(gradient, gradients, i > 0);
+            if (_firstElements[i] < told)
+            {
+                told = _firstElements[i];
+                progress.Final(told);
+            }
+        }
     }
 
     /// <summary><see cref="Layer{T}.AppendBranches"/></summary>
@@ -84,7 +142,7 @@ public sealed unsafe class LayerSequence<T> : IDisposable
     }
 
     /// <summary>A convolution, maybe a rectifier, and a pooling become one.</summary>
-    private static IEnumerable<Layer<T>> Passes(IReadOnlyList<Layer<T>> layers)
+    private static IEnumerable<(Layer<T> Layer, int First)> Passes(IReadOnlyList<Layer<T>> layers)
     {
         for (var i = 0; i < layers.Count; i++)
         {
@@ -92,12 +150,12 @@ public sealed unsafe class LayerSequence<T> : IDisposable
             if (next < layers.Count && layers[i] is Convolution<T> convolution && layers[next] is MaxPooling<T> pooling
                 && convolution.With(pooling) is { } pooled)
             {
-                yield return pooled;
+                yield return (pooled, i);
                 i = next;
             }
             else
             {
-                yield return layers[i];
+                yield return (layers[i], i);
             }
         }
     }

@@ -88,6 +88,7 @@ public sealed class LayerChain
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var built = new Layer<T>[_layers.Count];
+        var firstElements = new int[_layers.Count];
         var (number, parameter, buffer) = (place.Layer, 0, 0);
         for (var i = 0; i < built.Length; i++)
         {
@@ -95,11 +96,12 @@ public sealed class LayerChain
             var buffers = _layers[i].Buffers(Shapes[i]).Count;
             var own = new LayerPlace(number, place.ParameterOffsets.Slice(parameter, parameters), place.BufferOffsets.Slice(buffer, buffers));
             built[i] = _layers[i].Build(kernels, Shapes[i], own);
+            firstElements[i] = parameter < place.ParameterOffsets.Length ? place.ParameterOffsets[parameter] : int.MaxValue;
             parameter += parameters;
             buffer += buffers;
             number += _layers[i].LayerCount();
         }
 
-        return new LayerSequence<T>(built, standAlone);
+        return new LayerSequence<T>(built, standAlone, firstElements);
     }
 }

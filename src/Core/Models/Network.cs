@@ -3,6 +3,7 @@ using DistTrain.Core.Kernels;
 using DistTrain.Core.Layers;
 using DistTrain.Core.Losses;
 using DistTrain.Core.Tensors;
+using DistTrain.Core.Training;
 
 namespace DistTrain.Core.Models;
 
@@ -16,6 +17,8 @@ public sealed unsafe class Network<T> : IDisposable
 {
     private readonly LayerSequence<T> _layers;
     private readonly Loss<T> _loss;
+    private T* _arriving;
+    private IParameterArrival? _arrival;
 
     /// <summary>Builds the layers of <paramref name="model"/>.</summary>
     /// <param name="model">The model.</param>
@@ -37,10 +40,31 @@ public sealed unsafe class Network<T> : IDisposable
     public IReadOnlyList<Layer<T>> Layers => _layers.Layers;
 
     /// <summary>Takes over new parameter values: <see cref="Layer{T}.UseParameters"/>.</summary>
-    public void UseParameters(T* parameters) => _layers.UseParameters(parameters);
+    public void UseParameters(T* parameters)
+    {
+        _arrival = null;
+        _layers.UseParameters(parameters);
+    }
+
+    /// <summary>The same for parameters that are still on their way: the next forward pass takes them over layer by layer.</summary>
+    public void UseParameters(T* parameters, IParameterArrival arrival)
+    {
+        _arriving = parameters;
+        _arrival = arrival;
+    }
 
     /// <summary>(rows, input) → scores (rows, classes)</summary>
-    public Matrix<T> Forward(Matrix<T> input, in ForwardPass pass) => _layers.Forward(input, pass);
+    /// <exception cref="ParametersLostException">Parameters on their way do not come.</exception>
+    public Matrix<T> Forward(Matrix<T> input, in ForwardPass pass)
+    {
+        if (_arrival is not { } arrival)
+        {
+            return _layers.Forward(input, pass);
+        }
+
+        _arrival = null;
+        return _layers.Forward(input, pass, _arriving, arrival);
+    }
 
     /// <summary>The input of layer <paramref name="layer"/>.</summary>
     public Matrix<T> ForwardUpTo(int layer, Matrix<T> input, in ForwardPass pass)
@@ -80,13 +104,23 @@ public sealed unsafe class Network<T> : IDisposable
     /// <param name="pass">The step; its plan is that of <paramref name="gradients"/>.</param>
     /// <param name="gradients">Where the gradients go.</param>
     /// <param name="losses">(rows, 1)</param>
+    /// <param name="progress">Told which gradients are final while the backward pass goes on; null, the default, for nobody.</param>
     /// <returns>The scores, (rows, classes).</returns>
-    public Matrix<T> Gradients(Matrix<T> input, ReadOnlySpan<byte> labels, in ForwardPass pass, in GradientFold<T> gradients, out Matrix<T> losses)
+    public Matrix<T> Gradients(
+        Matrix<T> input, ReadOnlySpan<byte> labels, in ForwardPass pass, in GradientFold<T> gradients, out Matrix<T> losses, IGradientProgress? progress = null)
     {
         var scores = Forward(input, pass);
         var gradient = _loss.Forward(scores, labels, isTraining: true);
         losses = _loss.Losses;
-        _layers.Backward(gradient, gradients, inputGradientWanted: false);
+        if (progress is null)
+        {
+            _layers.Backward(gradient, gradients, inputGradientWanted: false);
+        }
+        else
+        {
+            _layers.Backward(gradient, gradients, progress);
+        }
+
         return scores;
     }
 

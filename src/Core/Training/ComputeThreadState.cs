@@ -21,8 +21,8 @@ internal sealed unsafe class ComputeThreadState(ModelSpec model, Kernels<float> 
     private readonly float[] _unmoved = augmentation is null ? [] : new float[model.Shapes()[0].Size];
     private byte[] _labels = [];
     private int _rows;
-    private float* _parametersInUse;
     private float* _parameters;
+    private IParameterArrival? _arrival;
     private bool _parametersAreNew;
 
     public Network<float> Network { get; } = new(model, kernels);
@@ -37,24 +37,33 @@ internal sealed unsafe class ComputeThreadState(ModelSpec model, Kernels<float> 
 
     public ReadOnlySpan<byte> Labels => _labels.AsSpan(0, _rows);
 
-    public float* Parameters
+    /// <summary>New parameters, which are there, or come.</summary>
+    public void Give(float* parameters, IParameterArrival? arrival)
     {
-        set
-        {
-            _parameters = value;
-            _parametersAreNew = true;
-        }
+        _parameters = parameters;
+        _arrival = arrival;
+        _parametersAreNew = true;
     }
 
     /// <summary>Packs new parameters on the thread that uses them, once.</summary>
-    public void TakeParameters()
+    /// <param name="asTheyCome">Whether the pass that follows may begin before all have come.</param>
+    /// <exception cref="ParametersLostException">They do not come.</exception>
+    public void TakeParameters(bool asTheyCome)
     {
-        if (_parametersAreNew || _parametersInUse != _parameters)
+        if (!_parametersAreNew)
         {
-            Network.UseParameters(_parameters);
-            _parametersInUse = _parameters;
-            _parametersAreNew = false;
+            return;
         }
+
+        _parametersAreNew = false;
+        if (asTheyCome && _arrival is not null)
+        {
+            Network.UseParameters(_parameters, _arrival);
+            return;
+        }
+
+        _arrival?.Await(int.MaxValue);
+        Network.UseParameters(_parameters);
     }
 
     /// <summary>Loads samples of a training step.</summary>

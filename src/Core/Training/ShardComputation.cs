@@ -32,6 +32,7 @@ public sealed unsafe class ShardComputation : IDisposable
     private LabeledImages? _images;
     private int[] _order = [];
     private BatchPositions _batch;
+    private IGradientProgress? _progress;
 
     /// <summary>For a run.</summary>
     /// <param name="run">The run.</param>
@@ -76,12 +77,13 @@ public sealed unsafe class ShardComputation : IDisposable
     internal int PlanCount => _plans.Count;
 
     /// <summary>Takes over new parameter values.</summary>
-    /// <param name="parameters">The model's flat buffer; it must stay valid and unchanged until the next call.</param>
-    public void UseParameters(float* parameters)
+    /// <param name="parameters">The model's flat buffer; it must stay valid and, where it is filled, unchanged until the next call.</param>
+    /// <param name="arrival">How far the values have come; null, the default, if all are there.</param>
+    public void UseParameters(float* parameters, IParameterArrival? arrival = null)
     {
         foreach (var thread in _threads)
         {
-            thread.Parameters = parameters;
+            thread.Give(parameters, arrival);
         }
     }
 
@@ -92,8 +94,11 @@ public sealed unsafe class ShardComputation : IDisposable
     /// <param name="shardCount">S.</param>
     /// <param name="range">The shards.</param>
     /// <param name="results">Receives the partials, ascending; they belong to the caller, who returns them to <see cref="Pools"/>.</param>
+    /// <param name="progress">Told what is final meanwhile, where one thread computes it all; null, the default, for nobody.</param>
     /// <exception cref="ArgumentException">The images do not fit the model.</exception>
-    public void ComputeGradients(LabeledImages images, int[] order, BatchPositions batch, int shardCount, ShardRange range, List<Partial> results)
+    /// <exception cref="ParametersLostException">Parameters on their way do not come; nothing was told, and there are no results.</exception>
+    public void ComputeGradients(
+        LabeledImages images, int[] order, BatchPositions batch, int shardCount, ShardRange range, List<Partial> results, IGradientProgress? progress = null)
     {
         RequireFit(images);
         _images = images;
@@ -111,7 +116,8 @@ public sealed unsafe class ShardComputation : IDisposable
             }
         }
 
-        Team.Run(_computeGradients);
+        _progress = progress is not null && IsForOneThread() ? progress : null;
+        RunOrGiveBack(_computeGradients, Pools.Training);
         foreach (var thread in _threads)
         {
             foreach (var partial in thread.Partials)
@@ -135,6 +141,7 @@ public sealed unsafe class ShardComputation : IDisposable
     /// <param name="range">The shards.</param>
     /// <param name="results">Receives the partials, ascending, without gradients; they too go back to <see cref="Pools"/>.</param>
     /// <exception cref="ArgumentException">The images do not fit the model.</exception>
+    /// <exception cref="ParametersLostException">Parameters on their way do not come; there are no results.</exception>
     public void Evaluate(LabeledImages images, int shardCount, ShardRange range, List<Partial> results)
     {
         RequireFit(images);
@@ -151,7 +158,7 @@ public sealed unsafe class ShardComputation : IDisposable
             }
         }
 
-        Team.Run(_evaluate);
+        RunOrGiveBack(_evaluate, Pools.Evaluation);
         foreach (var thread in _threads)
         {
             foreach (var partial in thread.Partials)
@@ -184,6 +191,35 @@ public sealed unsafe class ShardComputation : IDisposable
                 $"The model takes {_sampleSize} elements and gives {_scoreCount} scores, but the images have {images.ImageSize} and {images.ClassCount} classes.",
                 nameof(images));
         }
+    }
+
+    private void RunOrGiveBack(Action<int> compute, PartialPool pool)
+    {
+        try
+        {
+            Team.Run(compute);
+        }
+        catch (ParametersLostException)
+        {
+            foreach (var thread in _threads)
+            {
+                thread.Partials.ForEach(pool.Return);
+                thread.Partials.Clear();
+            }
+
+            throw;
+        }
+    }
+
+    private bool IsForOneThread()
+    {
+        var count = 0;
+        foreach (var thread in _threads)
+        {
+            count += thread.Plan is null ? 0 : 1;
+        }
+
+        return count == 1;
     }
 
     private void Divide(ShardRange range, int shardCount, int sampleCount)
@@ -223,21 +259,22 @@ public sealed unsafe class ShardComputation : IDisposable
             return;
         }
 
-        thread.TakeParameters();
+        thread.TakeParameters(asTheyCome: true);
         thread.LoadForTraining(_images!, _order.AsSpan(_batch.First + plan.FirstPosition, plan.RowCount), _batch.Step, plan.FirstPosition);
         var nodeBuffers = stackalloc float*[plan.Nodes.Count];
         for (var i = 0; i < plan.Nodes.Count; i++)
         {
             nodeBuffers[i] = thread.Partials[i].Gradient.Pointer;
+            thread.Partials[i].SampleCount = plan.Nodes[i].EndRow - plan.Nodes[i].FirstRow;
         }
 
+        _progress?.Begun(thread.Partials);
         var scores = thread.Network.Gradients(
-            thread.Input, thread.Labels, ForwardPass.Training(plan, _seed, _batch.Step), new GradientFold<float>(plan, nodeBuffers), out var losses);
+            thread.Input, thread.Labels, ForwardPass.Training(plan, _seed, _batch.Step), new GradientFold<float>(plan, nodeBuffers), out var losses, _progress);
         for (var i = 0; i < plan.Nodes.Count; i++)
         {
             var bounds = plan.Nodes[i].RowBounds;
             var partial = thread.Partials[i];
-            partial.SampleCount = plan.Nodes[i].EndRow - plan.Nodes[i].FirstRow;
             partial.LossSum = FoldLosses(losses.Data, bounds, 0, bounds.Length - 1);
             partial.CorrectCount = CountCorrect(scores, thread.Labels, plan.Nodes[i].FirstRow, plan.Nodes[i].EndRow);
         }
@@ -246,7 +283,7 @@ public sealed unsafe class ShardComputation : IDisposable
     private void EvaluateOn(int index)
     {
         var thread = _threads[index];
-        thread.TakeParameters();
+        thread.TakeParameters(asTheyCome: false);
         foreach (var partial in thread.Partials)
         {
             var first = ShardPlan.Start(partial.Node.Start, thread.Plan!.ShardCount, _images!.Count);

@@ -25,7 +25,7 @@ internal sealed class DiesUploading(int bytes) : MessageFault
         var left = bytes - _sent;
         var part = Math.Min(left, chunk.Data.Length);
         _sent += part;
-        await send(new WorkerMessage { Chunk = new Chunk { Data = ByteString.CopyFrom(chunk.Data.Span[..part]) } });
+        await send(new WorkerMessage { Chunk = new Chunk { Partial = chunk.Partial, Data = ByteString.CopyFrom(chunk.Data.Span[..part]) } });
         if (part == left)
         {
             Tell();

@@ -1,10 +1,11 @@
 using DistTrain.Transport.Wire;
+using Google.Protobuf;
 
 namespace DistTrain.Chaos.Faults;
 
 /// <summary>
-/// N10: partials and leases are repeated, held back, overtaken and lost, each at a rate. A partial is its header and its chunks: the stream
-/// itself is what it promises to be.
+/// N10: partials and leases are repeated, held back, overtaken and lost, each at a rate. A partial is its header, chunks and end, sent as one:
+/// the stream itself is what it promises to be.
 /// </summary>
 /// <param name="random">Chooses.</param>
 /// <param name="rate">Of messages that something happens to.</param>
@@ -13,42 +14,49 @@ internal sealed class UnreliableMessages(Random random, double rate, int losses)
 {
     private const int Kinds = 4;
 
-    private readonly List<WorkerMessage> _partial = [];
+    private readonly Dictionary<uint, List<WorkerMessage>> _partials = [];
     private readonly List<WorkerMessage> _heldBack = [];
     private int _lossesLeft = losses;
-    private ulong _missing;
 
     protected override void CallBegins()
     {
-        _partial.Clear();
+        _partials.Clear();
         _heldBack.Clear();
-        _missing = 0;
     }
 
     protected override async Task SendAsync(WorkerMessage message, Func<WorkerMessage, Task> send)
     {
-        if (message.Partial is { } header)
+        if (message.PartialAbandoned is not null)
         {
-            _missing = header.LengthBytes;
+            // Of one that was never sent.
+            _partials.Remove(message.PartialAbandoned.Number);
+            return;
         }
-        else if (message.Chunk is not { } chunk)
+
+        var number = message.Partial?.Number ?? message.Chunk?.Partial ?? message.PartialEnd?.Number;
+        if (number is not { } partial)
         {
             await send(message);
             return;
         }
-        else
+
+        if (message.Partial is not null)
         {
-            _missing -= (ulong)chunk.Data.Length;
+            _partials[partial] = [];
         }
 
-        // The worker's buffer is its own again when this returns.
-        _partial.Add(message.Clone());
-        if (_missing == 0)
+        _partials[partial].Add(Copied(message));
+        if (message.PartialEnd is not null)
         {
-            await SendPartialAsync(send);
-            _partial.Clear();
+            _partials.Remove(partial, out var whole);
+            await SendPartialAsync(whole!, send);
         }
     }
+
+    /// <summary>The worker's buffer is its own again when a chunk is written.</summary>
+    private static WorkerMessage Copied(WorkerMessage message) => message.Chunk is { } chunk
+        ? new WorkerMessage { Chunk = new Chunk { Partial = chunk.Partial, Data = ByteString.CopyFrom(chunk.Data.Span) } }
+        : message.Clone();
 
     protected override int Receive(CoordinatorMessage message)
     {
@@ -68,7 +76,7 @@ internal sealed class UnreliableMessages(Random random, double rate, int losses)
         return 2;
     }
 
-    private async Task SendPartialAsync(Func<WorkerMessage, Task> send)
+    private async Task SendPartialAsync(List<WorkerMessage> partial, Func<WorkerMessage, Task> send)
     {
         var overtaken = _heldBack.ToArray();
         _heldBack.Clear();
@@ -80,22 +88,22 @@ internal sealed class UnreliableMessages(Random random, double rate, int losses)
                 break;
             case 1:
                 FaultyWorker.Fired("repeated a partial");
-                await SendAllAsync(_partial, send);
-                await SendAllAsync(_partial, send);
+                await SendAllAsync(partial, send);
+                await SendAllAsync(partial, send);
                 break;
             case 2:
                 FaultyWorker.Fired("delayed a partial");
                 await Task.Delay(random.Next(1, 100));
-                await SendAllAsync(_partial, send);
+                await SendAllAsync(partial, send);
                 break;
             case 3 when _lossesLeft > 0:
                 // It goes out after the next: then its round is over.
                 _lossesLeft--;
                 FaultyWorker.Fired("held a partial back until the next");
-                _heldBack.AddRange(_partial);
+                _heldBack.AddRange(partial);
                 break;
             default:
-                await SendAllAsync(_partial, send);
+                await SendAllAsync(partial, send);
                 break;
         }
 
