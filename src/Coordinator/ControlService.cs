@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
 using DistTrain.Transport.Wire;
@@ -54,7 +55,7 @@ internal sealed class ControlService(ClusterRun run, CoordinatorOptions options,
 
         var scale = run.Scale ?? throw Refusal(
             StatusCode.FailedPrecondition,
-            "This run starts no workers of its own, so it cannot be scaled from here. Start one with 'disttrain worker --coordinator HOST:PORT'; end one with 'kill PID': it hands back its lease and leaves.");
+            "This run starts no workers of its own, so it cannot be scaled from here. Start one with 'disttrain worker --coordinator ADDRESS'; end one with 'kill PID': it hands back its lease and leaves.");
         Log.Scaled(log, request.Workers);
         return Task.FromResult(new ScaleReply
         {
@@ -76,7 +77,7 @@ internal sealed class ControlService(ClusterRun run, CoordinatorOptions options,
 
     private void Admit(Target? target, ServerCallContext context)
     {
-        if (ControlRules.RefusePeer(context.GetHttpContext().Connection.RemoteIpAddress) is { } stranger)
+        if (ControlRules.RefusePeer(context.GetHttpContext().Connection.RemoteIpAddress, options.Listen is UnixDomainSocketEndPoint) is { } stranger)
         {
             Log.ControlRefused(log, HelloRules.Printable(context.Peer), HelloRules.Printable(context.Method));
             throw Refusal(StatusCode.PermissionDenied, stranger);

@@ -36,8 +36,8 @@ public static class CoordinatorCommand
         var data = new Option<string?>("--data") { Description = "Directory with mnist/; by default the one that run.json names." };
         var listen = new Option<string>("--listen")
         {
-            Description = "IP address and port to serve workers on; port 0 takes a free one.",
-            DefaultValueFactory = _ => defaults.Listen.ToString(),
+            Description = "IP address and port to serve workers on, port 0 takes a free one; or unix:PATH, a socket for this user alone.",
+            DefaultValueFactory = _ => CoordinatorAddress.Text(defaults.Listen),
         };
         var insecure = new Option<bool>("--insecure") { Description = "Serve beyond this machine without credentials." };
         var workers = new Option<int>("--workers") { Description = "Workers to wait for before the first step.", DefaultValueFactory = _ => defaults.WorkersToStart };
@@ -61,9 +61,11 @@ public static class CoordinatorCommand
                 var (spec, itsData) = ReadRun(parsed.GetRequiredValue(config));
                 var options = new CoordinatorOptions
                 {
-                    Listen = IPEndPoint.TryParse(parsed.GetRequiredValue(listen), out var endPoint)
-                        ? endPoint
-                        : throw new InvalidInputException($"'{parsed.GetValue(listen)}' is no address; --listen takes an IP address and a port, for example {defaults.Listen}."),
+                    Listen = CoordinatorAddress.FindSocket(parsed.GetRequiredValue(listen)) as EndPoint
+                        ?? (IPEndPoint.TryParse(parsed.GetRequiredValue(listen), out var endPoint)
+                            ? endPoint
+                            : throw new InvalidInputException(
+                                $"'{parsed.GetValue(listen)}' is no address; --listen takes an IP address and a port, for example {defaults.Listen}, or unix:PATH.")),
                     Insecure = parsed.GetValue(insecure),
                     WorkersToStart = parsed.GetValue(workers),
                     StartTimeout = Seconds.Of(parsed.GetValue(startTimeout), startTimeout.Name),

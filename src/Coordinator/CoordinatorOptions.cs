@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using DistTrain.Core;
 using DistTrain.Transport;
 using DistTrain.Transport.SharedMemory;
@@ -8,8 +9,11 @@ namespace DistTrain.Coordinator;
 /// <summary>How a coordinator listens and how long it waits. Nothing here changes a bit of the result.</summary>
 public sealed record CoordinatorOptions
 {
-    /// <summary>Where to listen; default 127.0.0.1:29500, port 0 takes any free one.</summary>
-    public IPEndPoint Listen { get; init; } = new(IPAddress.Loopback, Protocol.DefaultPort);
+    /// <summary>
+    /// Where to listen: an <see cref="IPEndPoint"/>, port 0 takes any free one, or a <see cref="UnixDomainSocketEndPoint"/> with an absolute path, which only this user can
+    /// connect to. Default 127.0.0.1:29500.
+    /// </summary>
+    public EndPoint Listen { get; init; } = new IPEndPoint(IPAddress.Loopback, Protocol.DefaultPort);
 
     /// <summary>Listen beyond loopback although nobody has to prove who they are; default false.</summary>
     public bool Insecure { get; init; }
@@ -95,7 +99,12 @@ public sealed record CoordinatorOptions
                 $"A heartbeat every {HeartbeatInterval.TotalSeconds} s is too seldom for a dead-time of {DeadTime.TotalSeconds} s; it must be at most half of it.");
         }
 
-        if (!IPAddress.IsLoopback(Listen.Address) && !Insecure)
+        if (Listen is not (IPEndPoint or UnixDomainSocketEndPoint))
+        {
+            throw new InvalidInputException($"Cannot listen on {Listen}: it is neither an IP address with a port nor the path of a socket.");
+        }
+
+        if (Listen is IPEndPoint network && !IPAddress.IsLoopback(network.Address) && !Insecure)
         {
             throw new InvalidInputException(
                 $"Listening on {Listen} would let anybody who reaches this host join the run. Listen on 127.0.0.1, or add --insecure if the network is private.");

@@ -23,18 +23,25 @@ public sealed class CoordinatorRun : IAsyncDisposable
     private readonly ClusterRun _run;
     private readonly Task _loop;
     private readonly RunSegment? _segment;
+    private readonly EndPoint _endPoint;
+    private readonly ILogger _log;
 
-    private CoordinatorRun(WebApplication server, ClusterRun run, IPEndPoint endPoint, RunSegment? segment)
+    private CoordinatorRun(WebApplication server, ClusterRun run, EndPoint endPoint, RunSegment? segment, ILogger log)
     {
         _server = server;
         _run = run;
         _segment = segment;
-        EndPoint = endPoint;
+        _endPoint = endPoint;
+        _log = log;
         _loop = Task.Run(run.RunAsync);
     }
 
-    /// <summary>Where workers find it.</summary>
-    public IPEndPoint EndPoint { get; }
+    /// <summary>Where workers find it, as users write it: <c>127.0.0.1:29500</c> or <c>unix:/run/me/training.sock</c>.</summary>
+    public string Address => CoordinatorAddress.Text(_endPoint);
+
+    /// <summary>The same as an address and a port.</summary>
+    /// <exception cref="InvalidOperationException">It listens on a socket's file.</exception>
+    public IPEndPoint EndPoint => _endPoint as IPEndPoint ?? throw new InvalidOperationException($"{Address} has no port.");
 
     /// <summary>
     /// The final state, which the caller disposes of. Faults with <see cref="TrainingFailedException"/> or
@@ -98,15 +105,14 @@ public sealed class CoordinatorRun : IAsyncDisposable
             throw;
         }
 
-        var address = server.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        var endPoint = new IPEndPoint(options.Listen.Address, new Uri(address).Port);
-        if (!IPAddress.IsLoopback(endPoint.Address))
+        var endPoint = options.Listen is IPEndPoint wanted ? new IPEndPoint(wanted.Address, Port(server)) : options.Listen;
+        if (endPoint is IPEndPoint network && !IPAddress.IsLoopback(network.Address))
         {
-            Log.Insecure(log, endPoint.ToString());
+            Log.Insecure(log, endPoint.ToString()!);
         }
 
-        Log.Listening(log, endPoint.ToString(), spec.Model.Name, spec.Dataset.Name, spec.TotalSteps, spec.ShardCount);
-        return new CoordinatorRun(server, run, endPoint, segment);
+        Log.Listening(log, CoordinatorAddress.Text(endPoint), spec.Model.Name, spec.Dataset.Name, spec.TotalSteps, spec.ShardCount);
+        return new CoordinatorRun(server, run, endPoint, segment, log);
     }
 
     /// <summary>Ends the run at once: workers are told that it was stopped. Does nothing if it has ended.</summary>
@@ -151,9 +157,29 @@ public sealed class CoordinatorRun : IAsyncDisposable
     {
         await AbortAsync();
         await _server.DisposeAsync();
+        RemoveSocket();
         _segment?.Unlink();
         _segment?.Dispose();
     }
+
+    /// <summary>Unless it is another coordinator's by now.</summary>
+    private void RemoveSocket()
+    {
+        if (_endPoint is UnixDomainSocketEndPoint)
+        {
+            try
+            {
+                SocketFile.TryRemove(_endPoint.ToString()!);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or SocketException)
+            {
+                Log.SocketStays(_log, _endPoint.ToString()!, e.Message);
+            }
+        }
+    }
+
+    private static int Port(WebApplication server) =>
+        new Uri(server.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
 
     /// <summary>(8.1) Memory for workers on this host, if there is enough.</summary>
     private static RunSegment? ShareMemory(CoordinatorOptions options, ulong incarnation, RunSpec spec, ILogger log)
@@ -182,16 +208,21 @@ public sealed class CoordinatorRun : IAsyncDisposable
             await server.StartAsync();
             return server;
         }
-        catch (IOException e) when (e.InnerException is AddressInUseException)
+        catch (IOException e) when (e.InnerException is AddressInUseException && options.Listen is IPEndPoint listen)
         {
             await server.DisposeAsync();
             throw new InvalidInputException(
-                $"Port {options.Listen.Port} on {options.Listen.Address} is in use by another program. Stop it, or choose another port with --listen HOST:PORT (port 0 takes any free one).", e);
+                $"Port {listen.Port} on {listen.Address} is in use by another program. Stop it, or choose another port with --listen HOST:PORT (port 0 takes any free one).", e);
         }
         catch (SocketException e)
         {
             await server.DisposeAsync();
             throw new InvalidInputException($"Cannot listen on {options.Listen}: {e.Message}. Choose another address with --listen HOST:PORT.", e);
+        }
+        catch (InvalidInputException)
+        {
+            await server.DisposeAsync();
+            throw;
         }
     }
 

@@ -15,6 +15,9 @@ internal static partial class Log
     [LoggerMessage(102, LogLevel.Warning, "{Who} exchanges tensors over gRPC, slower: no shared memory: {Reason}")]
     public static partial void NoSharedMemory(ILogger log, string who, string reason);
 
+    [LoggerMessage(103, LogLevel.Warning, "The socket {Path} stays where it is: {Reason}")]
+    public static partial void SocketStays(ILogger log, string path, string reason);
+
     [LoggerMessage(110, LogLevel.Information, "Joined: {Worker}, {Threads} threads of {VectorBits}-bit vectors, from {Peer}, over {Transport}")]
     public static partial void Joined(ILogger log, WorkerInfo worker, int threads, int vectorBits, string peer, string transport);
 

@@ -599,7 +599,7 @@ internal sealed class RunConductor : IRunFacts
         if (_waiting.IsOver(_clock.Now))
         {
             throw new NotEnoughWorkersException(
-                $"{_reports.WaitsFor(RoundTook)}. Gave up after {_options.StartTimeout.TotalSeconds:0.###} s; start workers with: disttrain worker --coordinator HOST:PORT, or raise --start-timeout.");
+                $"{_reports.WaitsFor(RoundTook)}. Gave up after {_options.StartTimeout.TotalSeconds:0.###} s; start workers with: disttrain worker --coordinator ADDRESS, or raise --start-timeout.");
         }
 
         if (_waiting.Due(_clock.Now, () => _reports.WaitsFor(RoundTook)) is { } message)

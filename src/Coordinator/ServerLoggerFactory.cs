@@ -6,8 +6,11 @@ namespace DistTrain.Coordinator;
 /// <summary>The caller's logs for the server's own categories, without its line per request: those of a run are told by <see cref="Log"/>.</summary>
 internal sealed class ServerLoggerFactory(ILoggerFactory inner) : ILoggerFactory
 {
+    /// <summary>Says that the server cannot start, with a stack trace, before it throws the same: who catches that says it in one line.</summary>
+    private const string HostCategory = "Microsoft.Extensions.Hosting.Internal.Host";
+
     /// <inheritdoc/>
-    public ILogger CreateLogger(string categoryName) => new WarningsOnly(inner.CreateLogger(categoryName));
+    public ILogger CreateLogger(string categoryName) => categoryName == HostCategory ? NullLogger.Instance : new WarningsOnly(inner.CreateLogger(categoryName));
 
     /// <inheritdoc/>
     public void AddProvider(ILoggerProvider provider) => inner.AddProvider(provider);

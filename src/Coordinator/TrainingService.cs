@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using DistTrain.Core.Data;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
@@ -27,12 +28,12 @@ internal sealed class TrainingService(
         // (1.2)
         if (_reception.Judge(first, run.HasEnded) is { } refused)
         {
-            await run.TellAsync(new RunInput.Refused(context.Peer, $"{refused.Reason}: {refused.Text}"));
+            await run.TellAsync(new RunInput.Refused(Peer(context), $"{refused.Reason}: {refused.Text}"));
             await responseStream.WriteAsync(new CoordinatorMessage { Refused = refused });
             return;
         }
 
-        using var connection = _reception.Admit(first.Hello, context.Peer);
+        using var connection = _reception.Admit(first.Hello, Peer(context));
         try
         {
             await ServeAsync(connection, requestStream, responseStream, context);
@@ -54,10 +55,12 @@ internal sealed class TrainingService(
         }
         catch (Exception e) when (IsDisconnect(e))
         {
-            await run.TellAsync(new RunInput.Refused(context.Peer, timeout.IsCancellationRequested ? "it said no hello in time" : "it left before its hello"));
+            await run.TellAsync(new RunInput.Refused(Peer(context), timeout.IsCancellationRequested ? "it said no hello in time" : "it left before its hello"));
             return null;
         }
     }
+
+    private string Peer(ServerCallContext context) => options.Listen is UnixDomainSocketEndPoint ? CoordinatorAddress.Text(options.Listen) : context.Peer;
 
     private async Task ServeAsync(
         WorkerConnection connection, IAsyncStreamReader<WorkerMessage> requests, IServerStreamWriter<CoordinatorMessage> responses, ServerCallContext context)

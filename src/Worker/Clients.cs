@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using DistTrain.Transport;
 using DistTrain.Transport.Wire;
 using Grpc.Core;
@@ -21,10 +22,10 @@ internal sealed class Clients : IDisposable
     static Clients() => AppContext.SetSwitch("System.Net.SocketsHttpHandler.Http2FlowControl.DisableDynamicWindowSizing", true);
 
     /// <summary>Nothing is connected before the first call.</summary>
-    public Clients(Uri address, Interceptor? interceptor = null)
+    public Clients(Uri address, Interceptor? interceptor = null, UnixDomainSocketEndPoint? socketFile = null)
     {
-        _tensors = Open(address);
-        _heartbeats = Open(address);
+        _tensors = Open(address, socketFile);
+        _heartbeats = Open(address, socketFile);
         Tensors = interceptor is null ? _tensors.CreateCallInvoker() : _tensors.Intercept(interceptor);
         Heartbeats = new Training.TrainingClient(_heartbeats);
     }
@@ -42,7 +43,7 @@ internal sealed class Clients : IDisposable
         _heartbeats.Dispose();
     }
 
-    private static GrpcChannel Open(Uri address) => GrpcChannel.ForAddress(address, new GrpcChannelOptions
+    private static GrpcChannel Open(Uri address, UnixDomainSocketEndPoint? socketFile) => GrpcChannel.ForAddress(address, new GrpcChannelOptions
     {
         MaxReceiveMessageSize = Protocol.MaximumMessageBytes,
         MaxSendMessageSize = Protocol.MaximumMessageBytes,
@@ -55,6 +56,7 @@ internal sealed class Clients : IDisposable
             // A coordinator is never behind a web proxy, whatever the environment says.
             UseProxy = false,
             ConnectTimeout = ConnectTimeout,
+            ConnectCallback = CoordinatorAddress.ConnectCallback(socketFile),
             InitialHttp2StreamWindowSize = Protocol.WindowBytes,
             EnableMultipleHttp2Connections = false,
         },

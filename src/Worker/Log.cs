@@ -7,7 +7,7 @@ namespace DistTrain.Worker;
 internal static partial class Log
 {
     [LoggerMessage(200, LogLevel.Information, "Looking for the coordinator at {Address}, with {Threads} threads of {VectorBits}-bit vectors, pid {ProcessId}")]
-    public static partial void Looking(ILogger log, Uri address, int threads, int vectorBits, int processId);
+    public static partial void Looking(ILogger log, string address, int threads, int vectorBits, int processId);
 
     [LoggerMessage(201, LogLevel.Information, "Attached as worker {WorkerId}; the run is {Model} on {Dataset}")]
     public static partial void Welcome(ILogger log, uint workerId, string model, string dataset);
@@ -16,7 +16,7 @@ internal static partial class Log
     public static partial void NoSharedMemory(ILogger log, string reason);
 
     [LoggerMessage(202, LogLevel.Warning, "Not attached to {Address}: {Reason}; trying again for {Seconds:0} s")]
-    public static partial void Retrying(ILogger log, Uri address, string reason, double seconds);
+    public static partial void Retrying(ILogger log, string address, string reason, double seconds);
 
     [LoggerMessage(203, LogLevel.Information, "Done: {Reason}")]
     public static partial void Done(ILogger log, string reason);

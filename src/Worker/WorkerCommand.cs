@@ -31,7 +31,7 @@ public static class WorkerCommand
         where TCommand : Command
     {
         var defaults = new WorkerOptions { Coordinator = "" };
-        var coordinator = new Option<string>("--coordinator") { Description = "Where the coordinator listens, HOST:PORT.", Required = true };
+        var coordinator = new Option<string>("--coordinator") { Description = "Where the coordinator listens, HOST:PORT or unix:PATH.", Required = true };
         var threads = new Option<int>("--threads") { Description = "Threads to compute with; default 1.", DefaultValueFactory = _ => defaults.Threads };
         var name = new Option<string>("--name") { Description = "Name that it keeps when it starts again; default its host and process id.", DefaultValueFactory = _ => "" };
         var startTimeout = Seconds("--start-timeout", "Seconds to look for the coordinator at first.", defaults.StartTimeout);

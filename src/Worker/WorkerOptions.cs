@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using DistTrain.Core;
 using DistTrain.Core.Data;
 using DistTrain.Core.Training;
@@ -12,7 +13,7 @@ public sealed record WorkerOptions
 {
     private const int MaximumNameLength = 255;
 
-    /// <summary>The coordinator: <c>host:port</c>, <c>host</c> (port 29500) or a http URI.</summary>
+    /// <summary>The coordinator: <c>host:port</c>, <c>host</c> (port 29500), a http URI, or <c>unix:PATH</c>.</summary>
     public required string Coordinator { get; init; }
 
     /// <summary>
@@ -54,14 +55,23 @@ public sealed record WorkerOptions
     /// <summary>Sees every message of the calls: a wire that loses, repeats and reorders them. For tests.</summary>
     internal Interceptor? Interceptor { get; init; }
 
-    /// <summary>The coordinator's address.</summary>
+    /// <summary>The file of the coordinator's socket; null if the coordinator is at a host and a port.</summary>
+    /// <exception cref="InvalidInputException">Its path can be no socket's.</exception>
+    public UnixDomainSocketEndPoint? SocketFile() => CoordinatorAddress.FindSocket(Coordinator);
+
+    /// <summary>The coordinator's address; http://localhost/ where there is a <see cref="SocketFile"/> instead.</summary>
     /// <exception cref="InvalidInputException">It is none.</exception>
     public Uri Address()
     {
+        if (SocketFile() is not null)
+        {
+            return new Uri("http://localhost/");
+        }
+
         var text = Coordinator.Contains("://", StringComparison.Ordinal) ? Coordinator : $"http://{Coordinator}";
         if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttp || uri.Host.Length == 0 || uri.PathAndQuery != "/")
         {
-            throw new InvalidInputException($"'{Coordinator}' is no coordinator address; it must be HOST:PORT, for example 127.0.0.1:{Protocol.DefaultPort}.");
+            throw new InvalidInputException($"'{Coordinator}' is no coordinator address; it must be HOST:PORT, for example 127.0.0.1:{Protocol.DefaultPort}, or unix:PATH.");
         }
 
         // A URI without a port means 80, which is nobody's coordinator unless the user wrote it.

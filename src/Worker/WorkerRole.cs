@@ -27,7 +27,7 @@ public static class WorkerRole
             StandardInputWatch.Start(() => Leave(leave), time);
         }
 
-        var address = options.Address();
+        var address = options.SocketFile() is { } socket ? CoordinatorAddress.Text(socket) : options.Address().Authority;
         Log.Looking(log, address, options.Threads, VectorWidth.Bits, Environment.ProcessId);
         var knownAnswer = options.KnownAnswer ?? KnownAnswer.Compute(VectorKernels.Best, options.Threads);
         var outcome = await AttachAgainAndAgainAsync(options, address, knownAnswer, log, time, leave.Token);
@@ -56,13 +56,13 @@ public static class WorkerRole
     }
 
     private static async Task<WorkerOutcome> AttachAgainAndAgainAsync(
-        WorkerOptions options, Uri address, byte[] knownAnswer, ILogger log, TimeProvider time, CancellationToken stop)
+        WorkerOptions options, string address, byte[] knownAnswer, ILogger log, TimeProvider time, CancellationToken stop)
     {
         var datasets = new DatasetSource(options, new DatasetCache(options.CacheDirectory, log), log);
 #pragma warning disable CA5394 // Spreading reconnects needs no secrecy.
         var backoff = new Backoff(Random.Shared.NextDouble);
 #pragma warning restore CA5394
-        using var clients = new Clients(address, options.Interceptor);
+        using var clients = new Clients(options.Address(), options.Interceptor, options.SocketFile());
         // What an interceptor is to see must go over the wire.
         var sharesMemory = options.SharesMemory && options.Interceptor is null;
         var since = time.GetTimestamp();
@@ -94,7 +94,7 @@ public static class WorkerRole
                 {
                     return new WorkerOutcome(
                         WorkerOutcome.NoCoordinator,
-                        $"no coordinator at {address.Authority} within {timeout.TotalSeconds:0.###} s ({end.Reason}). Check the address, or start it with: disttrain coordinator --listen {address.Authority}");
+                        $"no coordinator at {address} within {timeout.TotalSeconds:0.###} s ({end.Reason}). Check the address, or start it with: disttrain coordinator --listen {address}");
                 }
 
                 Log.Retrying(log, address, end.Reason, left.TotalSeconds);

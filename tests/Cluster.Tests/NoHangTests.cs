@@ -124,7 +124,7 @@ public sealed class NoHangTests
             listener.Stop();
         }
 
-        await using var worker = WorkerProcess.Start(address, Path.GetTempPath(), NoEnvironment, "--start-timeout", "1");
+        await using var worker = WorkerProcess.Start(address.ToString(), Path.GetTempPath(), NoEnvironment, "--start-timeout", "1");
 
         // Far below the ten seconds that a single answer may take.
         Assert.Equal(3, await worker.ExitAsync(TimeSpan.FromSeconds(8)));
@@ -146,7 +146,7 @@ public sealed class NoHangTests
         };
         await using var cluster = await TestCluster.StartAsync(spec, options);
         await using var wire = new LoopbackProxy(cluster.Run.EndPoint);
-        var address = wire.EndPoint;
+        var address = wire.EndPoint.ToString();
         cluster.StartLocalWorker();
         var worker = cluster.StartWorker(address, NoEnvironment, "--reconnect-timeout", "1", "--transport", "grpc");
         cluster.AtStep(10, silently ? wire.FallSilent : wire.Cut);
@@ -241,7 +241,7 @@ public sealed class NoHangTests
     {
         using var nobody = new TcpListener(IPAddress.Loopback, 0);
         nobody.Start();
-        await using var worker = WorkerProcess.Start((IPEndPoint)nobody.LocalEndpoint, Path.GetTempPath(), NoEnvironment);
+        await using var worker = WorkerProcess.Start(nobody.LocalEndpoint.ToString()!, Path.GetTempPath(), NoEnvironment);
         await worker.SaysAsync("Looking for the coordinator");
         worker.Signal(WorkerProcess.SigTerm);
 

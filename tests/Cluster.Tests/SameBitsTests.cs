@@ -64,8 +64,8 @@ public sealed class SameBitsTests
         await using var cluster = await TestCluster.StartAsync(spec, new CoordinatorOptions { WorkersToStart = 4, StartTimeout = TimeSpan.FromSeconds(30) });
         cluster.StartWorker("--threads", "2");
         cluster.StartWorker();
-        cluster.StartWorker(cluster.Run.EndPoint, new Dictionary<string, string> { ["DOTNET_EnableAVX512"] = "0" });
-        cluster.StartWorker(cluster.Run.EndPoint, new Dictionary<string, string> { ["DOTNET_PreferredVectorBitWidth"] = "128" }, "--threads", "2");
+        cluster.StartWorker(cluster.Run.Address, new Dictionary<string, string> { ["DOTNET_EnableAVX512"] = "0" });
+        cluster.StartWorker(cluster.Run.Address, new Dictionary<string, string> { ["DOTNET_PreferredVectorBitWidth"] = "128" }, "--threads", "2");
 
         Assert.Equal(SmallRun.SingleProcessHash(spec), await cluster.FinalHashAsync());
 

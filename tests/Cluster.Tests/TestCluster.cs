@@ -58,14 +58,18 @@ internal sealed class TestCluster : IAsyncDisposable, ITrainingObserver, ICluste
     public static async Task<TestCluster> StartAsync(RunSpec spec, CoordinatorOptions options, string? cache = null, RunContinuation? continuation = null)
     {
         var cluster = new TestCluster(cache);
-        options = options with { Listen = new IPEndPoint(options.Insecure ? IPAddress.Any : IPAddress.Loopback, 0) };
+        if (options.Listen is IPEndPoint)
+        {
+            options = options with { Listen = new IPEndPoint(options.Insecure ? IPAddress.Any : IPAddress.Loopback, 0) };
+        }
+
         cluster._run = await CoordinatorRun.StartAsync(spec, SmallRun.Dataset, options, cluster, cluster, cluster._loggers, continuation: continuation);
         return cluster;
     }
 
-    public WorkerProcess StartWorker(params string[] more) => StartWorker(Run.EndPoint, NoEnvironment, more);
+    public WorkerProcess StartWorker(params string[] more) => StartWorker(Run.Address, NoEnvironment, more);
 
-    public WorkerProcess StartWorker(IPEndPoint coordinator, IReadOnlyDictionary<string, string> environment, params string[] more)
+    public WorkerProcess StartWorker(string coordinator, IReadOnlyDictionary<string, string> environment, params string[] more)
     {
         var worker = WorkerProcess.Start(coordinator, Cache, environment, more);
         lock (_workers)

@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Diagnostics;
-using System.Net;
 using System.Runtime.InteropServices;
 
 namespace DistTrain.Cluster.Tests;
@@ -35,9 +34,9 @@ internal sealed partial class WorkerProcess : IAsyncDisposable
         }
     }
 
-    public static WorkerProcess Start(IPEndPoint coordinator, string cacheDirectory, IReadOnlyDictionary<string, string> environment, params string[] more)
+    public static WorkerProcess Start(string coordinator, string cacheDirectory, IReadOnlyDictionary<string, string> environment, params string[] more)
     {
-        return StartProgram("disttrain-worker", environment, ["--coordinator", coordinator.ToString(), "--cache", cacheDirectory, .. more]);
+        return StartProgram("disttrain-worker", environment, ["--coordinator", coordinator, "--cache", cacheDirectory, .. more]);
     }
 
     /// <summary>Starts a program beside the tests; what it prints on either stream is its log.</summary>

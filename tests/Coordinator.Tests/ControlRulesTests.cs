@@ -10,7 +10,7 @@ public sealed class ControlRulesTests
     [InlineData("127.3.2.1")]
     [InlineData("::1")]
     [InlineData("::ffff:127.0.0.1")]
-    public void RefusePeer_OfThisMachine_IsAdmitted(string address) => Assert.Null(ControlRules.RefusePeer(IPAddress.Parse(address)));
+    public void RefusePeer_OfThisMachine_IsAdmitted(string address) => Assert.Null(ControlRules.RefusePeer(IPAddress.Parse(address), overSocketFile: false));
 
     [Theory]
     [InlineData("10.9.1.2")]
@@ -20,10 +20,13 @@ public sealed class ControlRulesTests
     [InlineData("::ffff:10.9.1.2")]
     [InlineData("fe80::1")]
     public void RefusePeer_FromElsewhere_SaysWhereItCameFrom(string address) =>
-        Assert.Contains(address.Replace("::ffff:", "", StringComparison.Ordinal), ControlRules.RefusePeer(IPAddress.Parse(address)), StringComparison.Ordinal);
+        Assert.Contains(address.Replace("::ffff:", "", StringComparison.Ordinal), ControlRules.RefusePeer(IPAddress.Parse(address), overSocketFile: false), StringComparison.Ordinal);
 
     [Fact]
-    public void RefusePeer_WithoutAnAddress_IsRefused() => Assert.NotNull(ControlRules.RefusePeer(null));
+    public void RefusePeer_WithoutAnAddress_IsRefused() => Assert.NotNull(ControlRules.RefusePeer(null, overSocketFile: false));
+
+    [Fact]
+    public void RefusePeer_OverASocketFile_IsAdmitted() => Assert.Null(ControlRules.RefusePeer(null, overSocketFile: true));
 
     [Theory]
     [InlineData(0, 0, true)]

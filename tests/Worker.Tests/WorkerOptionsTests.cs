@@ -14,6 +14,20 @@ public sealed class WorkerOptionsTests
     public void Address_HostAndPort_IsTheUri(string text, string uri) =>
         Assert.Equal(new Uri(uri), new WorkerOptions { Coordinator = text }.Address());
 
+    [Fact]
+    public void SocketFile_OfAPath_IsAbsoluteAndOfAHostNone()
+    {
+        Assert.Equal(Path.GetFullPath("a b.sock"), new WorkerOptions { Coordinator = "unix:a b.sock" }.SocketFile()!.ToString());
+        Assert.Null(new WorkerOptions { Coordinator = "unix" }.SocketFile());
+    }
+
+    [Theory]
+    [InlineData("unix:", "the path of a socket")]
+    [InlineData("unix:\0name", "the path of a socket")]
+    [InlineData("unix:/tmp/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "has 108 bytes, and that of a socket at most 107")]
+    public void Validate_NoPathOfASocket_SaysWhy(string text, string message) =>
+        Assert.Contains(message, Assert.Throws<InvalidInputException>(() => new WorkerOptions { Coordinator = text }.Validate()).Message, StringComparison.Ordinal);
+
     [Theory]
     [InlineData("")]
     [InlineData(":5000")]

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using DistTrain.Core;
 using DistTrain.Transport;
 using DistTrain.Transport.Wire;
@@ -42,19 +43,20 @@ public sealed class CoordinatorClient : IDisposable
         (_address, _time, _stop) = (address, time, stop);
         try
         {
-            _channel = GrpcChannel.ForAddress($"http://{address}", new GrpcChannelOptions
+            var socket = address.EndPoint as UnixDomainSocketEndPoint;
+            _channel = GrpcChannel.ForAddress($"http://{(socket is null ? address.ToString() : "localhost")}", new GrpcChannelOptions
             {
                 MaxReceiveMessageSize = Protocol.MaximumMessageBytes,
                 DisposeHttpClient = true,
                 MaxReconnectBackoff = RetryInterval * 2,
                 InitialReconnectBackoff = RetryInterval,
                 // A coordinator is never behind a web proxy, whatever the environment says.
-                HttpHandler = new SocketsHttpHandler { UseProxy = false, ConnectTimeout = AnswerDeadline },
+                HttpHandler = new SocketsHttpHandler { UseProxy = false, ConnectTimeout = AnswerDeadline, ConnectCallback = CoordinatorAddress.ConnectCallback(socket) },
             });
         }
         catch (UriFormatException e)
         {
-            throw new InvalidInputException($"'{address}' is no address of a coordinator; --coordinator takes HOST:PORT, for example 127.0.0.1:{Protocol.DefaultPort}.", e);
+            throw new InvalidInputException($"'{address}' is no address of a coordinator; --coordinator takes HOST:PORT, for example 127.0.0.1:{Protocol.DefaultPort}, or unix:PATH.", e);
         }
 
         _client = new Control.ControlClient(_channel);
@@ -158,7 +160,7 @@ public sealed class CoordinatorClient : IDisposable
 
     private string Advice() => _address.Directory is { } directory
         ? $"The run in {directory} has ended or died: its log says how, and 'disttrain train --resume auto --out {directory}' goes on with it."
-        : "Name the run with --run DIR, or its address, which 'disttrain train' prints, with --coordinator HOST:PORT.";
+        : "Name the run with --run DIR, or its address, which 'disttrain train' prints, with --coordinator HOST:PORT or unix:PATH.";
 
     /// <summary>What somebody else wrote, as one line of a terminal.</summary>
     private static string Printable(string text) => string.Concat(text.Take(MaximumMessageCharacters).Select(c => char.IsControl(c) ? ' ' : c));

@@ -3,6 +3,7 @@ using DistTrain.Cli.Options;
 using DistTrain.Cli.Verbs;
 using DistTrain.Core;
 using DistTrain.Core.Checkpoints;
+using DistTrain.Transport;
 using DistTrain.Transport.Wire;
 
 namespace DistTrain.Cli.Operating;
@@ -11,10 +12,10 @@ namespace DistTrain.Cli.Operating;
 /// <param name="EndPoint">The coordinator.</param>
 /// <param name="Target">Which run must answer there; null if any may.</param>
 /// <param name="Directory">The run directory that says so; null if the user named the address.</param>
-public sealed record RunAddress(DnsEndPoint EndPoint, Target? Target, string? Directory)
+public sealed record RunAddress(EndPoint EndPoint, Target? Target, string? Directory)
 {
     /// <summary>The address as users write it.</summary>
-    public override string ToString() => EndPoint.Host.Contains(':', StringComparison.Ordinal) ? $"[{EndPoint.Host}]:{EndPoint.Port}" : $"{EndPoint.Host}:{EndPoint.Port}";
+    public override string ToString() => CoordinatorAddress.Text(EndPoint);
 
     /// <summary>What <c>--coordinator</c> or <c>--run</c> says.</summary>
     /// <exception cref="InvalidInputException">Both say something, or the run directory leads nowhere.</exception>
@@ -31,6 +32,10 @@ public sealed record RunAddress(DnsEndPoint EndPoint, Target? Target, string? Di
             ? throw new InvalidInputException($"{values.Place(CommonOptions.RunAddress)} and {values.Place(CommonOptions.Run)} both say which run; give one of the two.")
             : In(call.Surroundings.Resolve(values.FindText(CommonOptions.Run)!));
     }
+
+    private static EndPoint? Parse(string text) => CoordinatorAddress.FindSocket(text) is { } socket ? socket
+        : IPEndPoint.TryParse(text, out var endPoint) ? new DnsEndPoint(Reachable(endPoint.Address).ToString(), endPoint.Port)
+        : null;
 
     /// <summary>"Any address" is nothing to connect to, and no other one than loopback is answered.</summary>
     private static IPAddress Reachable(IPAddress address) =>
@@ -54,9 +59,8 @@ public sealed record RunAddress(DnsEndPoint EndPoint, Target? Target, string? Di
                 $"The run in {directory} (process {holder.ProcessId} on {holder.Host}) has no server, because it trains in its own process (--workers 0), or is only starting: nothing can ask it. A signal stops it; --workers 1 makes it answer.");
         }
 
-        return holder.Host == Environment.MachineName && IPEndPoint.TryParse(text, out var endPoint)
-            ? new RunAddress(
-                new DnsEndPoint(Reachable(endPoint.Address).ToString(), endPoint.Port), new Target { Incarnation = incarnation, ProcessId = (uint)holder.ProcessId }, directory)
+        return holder.Host == Environment.MachineName && Parse(text) is { } endPoint
+            ? new RunAddress(endPoint, new Target { Incarnation = incarnation, ProcessId = (uint)holder.ProcessId }, directory)
             : throw new InvalidInputException($"The run in {directory} is on {holder.Host}, at {text}: run the command there.");
     }
 }

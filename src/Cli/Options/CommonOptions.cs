@@ -1,11 +1,11 @@
 using System.Globalization;
 using System.Net;
 using DistTrain.Cli.Runs;
-using DistTrain.Transport.SharedMemory;
 using DistTrain.Core.Data;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
 using DistTrain.Core.Training;
+using DistTrain.Transport.SharedMemory;
 
 namespace DistTrain.Cli.Options;
 
@@ -218,15 +218,15 @@ public static class CommonOptions
         "--progress-interval", "Seconds between two progress events of --json at least. Default 2.", hidden: true);
 
     /// <summary>--listen</summary>
-    public static readonly Setting<DnsEndPoint> Listen = Settings.Address(
-        "--listen", $"Address to serve workers on; port 0 takes a free one. Default 127.0.0.1:{DefaultPort}.");
+    public static readonly Setting<EndPoint> Listen = Settings.Address(
+        "--listen", $"Address to serve workers on; port 0 takes a free one; unix:PATH is a socket for this user alone. Default 127.0.0.1:{DefaultPort}.");
 
     /// <summary>--insecure</summary>
     public static readonly Setting<bool> Insecure = Settings.Flag(
         "--insecure", "Serve beyond this machine without credentials: anybody who reaches the port can join.");
 
     /// <summary>--coordinator</summary>
-    public static readonly Setting<DnsEndPoint> Coordinator = Settings.Address(
+    public static readonly Setting<EndPoint> Coordinator = Settings.Address(
         "--coordinator", $"Address of the coordinator. Default 127.0.0.1:{DefaultPort}.");
 
     /// <summary>--name</summary>
@@ -253,7 +253,7 @@ public static class CommonOptions
         "--audit", "Share of the work that a second worker does again: other bits are found, a third worker decides. 0 to 1, default 0.", x => x is >= 0 and <= 1, "from 0 to 1");
 
     /// <summary>--coordinator of an operator</summary>
-    public static readonly Setting<DnsEndPoint> RunAddress = Settings.Address(
+    public static readonly Setting<EndPoint> RunAddress = Settings.Address(
         "--coordinator", $"Address of the run. Default 127.0.0.1:{DefaultPort}.");
 
     /// <summary>--run</summary>

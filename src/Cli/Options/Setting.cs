@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using DistTrain.Core;
+using DistTrain.Transport;
 
 namespace DistTrain.Cli.Options;
 
@@ -149,14 +150,19 @@ public static class Settings
     public static Setting<IReadOnlyList<int>> Counts(string name, string help, int minimum, int maximum) => new(name, "N,N,…", help, text =>
         [.. text.Split(',', StringSplitOptions.TrimEntries).Select(part => (int)ReadInteger(part, minimum, maximum, "whole numbers with commas between, each"))]);
 
-    /// <summary>A host and a port.</summary>
-    public static Setting<DnsEndPoint> Address(string name, string help) => new(name, "HOST:PORT", help, text =>
+    /// <summary>A host and a port, or the file of a socket.</summary>
+    public static Setting<EndPoint> Address(string name, string help) => new(name, "HOST:PORT|unix:PATH", help, text =>
     {
+        if (CoordinatorAddress.FindSocket(text) is { } socket)
+        {
+            return socket;
+        }
+
         var colon = text.LastIndexOf(':');
         var host = text[..Math.Max(0, colon)].Trim('[', ']');
         return host.Length > 0 && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
             ? new DnsEndPoint(host, port)
-            : throw new FormatException("HOST:PORT, for example 127.0.0.1:29500 or [::1]:29500.");
+            : throw new FormatException("HOST:PORT, for example 127.0.0.1:29500 or [::1]:29500, or unix:PATH.");
     });
 
     private static long ReadInteger(string text, long minimum, long maximum, string what = "a whole number") =>

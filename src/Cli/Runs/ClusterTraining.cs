@@ -31,13 +31,13 @@ public static class ClusterTraining
             surroundings.Time,
             new RunContinuation(context.Run.Journal.Incarnation, context.From, context.Run.Journal)).ConfigureAwait(false);
         await using var server = run.ConfigureAwait(false);
-        var address = run.EndPoint.ToString();
+        var address = run.Address;
         context.Run.Announce(address);
         context.Reporter.Start(address);
         context.Run.Log.Information($"Workers can join: disttrain worker --coordinator {address}");
 
         var workers = new WorkerProcesses(
-            context, surroundings, Reachable(run.EndPoint).ToString(), threads, options.StartTimeout, () => run.HasEnded || call.Stop.Token.IsCancellationRequested, Remain);
+            context, surroundings, options.Listen is IPEndPoint ? Reachable(run.EndPoint).ToString() : address, threads, options.StartTimeout, () => run.HasEnded || call.Stop.Token.IsCancellationRequested, Remain);
         await using var processes = workers.ConfigureAwait(false);
         if (count > 0)
         {
@@ -75,10 +75,15 @@ public static class ClusterTraining
         }
     }
 
-    /// <summary>Where the user wants to listen, as an address of this machine.</summary>
+    /// <summary>Where the user wants to listen, as an address of this machine, or a file.</summary>
     /// <exception cref="Core.InvalidInputException">There is none of that name.</exception>
-    public static async Task<IPEndPoint> FindAddress(DnsEndPoint listen, CancellationToken cancellation)
+    public static async Task<EndPoint> FindAddress(EndPoint where, CancellationToken cancellation)
     {
+        if (where is not DnsEndPoint listen)
+        {
+            return where;
+        }
+
         if (IPAddress.TryParse(listen.Host, out var address))
         {
             return new IPEndPoint(address, listen.Port);

@@ -2,6 +2,7 @@ using System.Net;
 using DistTrain.Cli.Data;
 using DistTrain.Cli.Options;
 using DistTrain.Cli.Runs;
+using DistTrain.Transport;
 using DistTrain.Worker;
 
 namespace DistTrain.Cli.Verbs;
@@ -31,7 +32,7 @@ public sealed class WorkerVerb : Verb
         var datasets = new LocalDatasets(surroundings.Variable, surroundings.Error.WriteLine);
         var options = new WorkerOptions
         {
-            Coordinator = coordinator.Host.Contains(':') ? $"[{coordinator.Host}]:{coordinator.Port}" : $"{coordinator.Host}:{coordinator.Port}",
+            Coordinator = CoordinatorAddress.Text(coordinator),
             Name = values.FindText(CommonOptions.WorkerName) ?? "",
             Threads = values.Get(CommonOptions.Threads, surroundings.Cores),
             SharesMemory = CommonOptions.SharesMemory(values),

@@ -32,7 +32,7 @@ public sealed class OperatorVerbTests : IAsyncDisposable
         _command.Dispose();
     }
 
-    private string Address => _run!.EndPoint.ToString();
+    private string Address => _run!.Address;
 
     [Fact]
     public async Task Status_ForPeople_ShowsPhaseStepAndWhomItWaitsFor()
@@ -145,6 +145,27 @@ public sealed class OperatorVerbTests : IAsyncDisposable
         Assert.Equal(taken.Incarnation, Assert.Single(_command.Lines).GetProperty("incarnation").GetUInt64());
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Run_OnASocket_IsShownAndStopped(bool byItsDirectory)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "A coordinator makes no sockets there.");
+        using var taken = Take("run");
+        await StartAsync(taken.Incarnation, listen: new UnixDomainSocketEndPoint(_command.File("it.sock")));
+        taken.Announce(Address);
+        string[] which = byItsDirectory ? ["--run", "run"] : ["--coordinator", $"unix:{_command.File("it.sock")}"];
+
+        Assert.Equal(0, await _command.RunAsync(["status", "--json", .. which]));
+        Assert.Equal(taken.Incarnation, Assert.Single(_command.Lines).GetProperty("incarnation").GetUInt64());
+        Assert.Equal(0, await _command.RunAsync(["stop", .. which]));
+        Assert.True(_run!.HasEnded);
+
+        await _run.DisposeAsync();
+        Assert.Equal(3, await _command.RunAsync(["status", "--start-timeout", "0.3", .. which]));
+        Assert.Contains($"No run answers at unix:{_command.File("it.sock")} within 0.3 s", _command.Error, StringComparison.Ordinal);
+    }
+
     /// <summary>The port of a run that has died may be another run's by now.</summary>
     [Fact]
     public async Task Run_ItsPortIsAnotherRunsByNow_IsLeftAlone()
@@ -226,7 +247,7 @@ public sealed class OperatorVerbTests : IAsyncDisposable
         DiskFileSystem.Instance, _command.File(name), new RunHolder(host ?? Environment.MachineName, Environment.ProcessId, DateTimeOffset.UnixEpoch), () => 0, Assert.Fail);
 
     /// <summary>A run that waits for workers.</summary>
-    private async Task StartAsync(ulong incarnation = 1, int port = 0)
+    private async Task StartAsync(ulong incarnation = 1, int port = 0, EndPoint? listen = null)
     {
         var digits = SyntheticDigits.Create(trainCount: 120, testCount: 40);
         var spec = new RunSpec(
@@ -241,7 +262,7 @@ public sealed class OperatorVerbTests : IAsyncDisposable
         _run = await CoordinatorRun.StartAsync(
             spec,
             digits,
-            new CoordinatorOptions { Listen = new IPEndPoint(IPAddress.Loopback, port), MaximumWorkers = 8 },
+            new CoordinatorOptions { Listen = listen ?? new IPEndPoint(IPAddress.Loopback, port), MaximumWorkers = 8 },
             observer: null,
             clusterObserver: null,
             NullLoggerFactory.Instance,
