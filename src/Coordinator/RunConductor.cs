@@ -34,6 +34,9 @@ internal sealed class RunConductor : IRunFacts
 {
     private const int MaximumReturnsInRow = 16;
 
+    /// <summary>Fewer than the clock counts at most, and no more than a silent worker is noticed early.</summary>
+    private const int TicksOfIdleTick = 3;
+
     /// <summary>Parameters from which on more than one thread sums and updates: while that is done the workers on this host wait, and their processors are free.</summary>
     private const int LongLength = 1 << 19;
 
@@ -50,6 +53,7 @@ internal sealed class RunConductor : IRunFacts
     private readonly Queue<(WorkerConnection Connection, string Reason)> _broken = new();
     private readonly List<ShardRange> _granted = [];
     private readonly PendingReplies _pending = new();
+    private readonly TimeSpan _tickLength;
     private readonly RunningClock _clock;
     private readonly RoundTimes _times;
     private readonly WaitingReports _waiting;
@@ -88,8 +92,8 @@ internal sealed class RunConductor : IRunFacts
         setup.Recorder?.Begin(State);
         _memory = new SharedMemoryHost(setup.Segment, setup.Spec, _log);
         _broadcast = new ParametersBroadcast(setup.Incarnation);
-        TickLength = RunningClock.TickLengthFor(_options.DeadTime);
-        _clock = new RunningClock(setup.Time, TickLength);
+        _tickLength = RunningClock.TickLengthFor(_options.DeadTime);
+        _clock = new RunningClock(setup.Time, _tickLength);
         _times = new RoundTimes(_options.LeaseDeadline);
         _waiting = new WaitingReports(_options);
         _stragglers = new Stragglers(setup.Time);
@@ -99,8 +103,8 @@ internal sealed class RunConductor : IRunFacts
         _reports = new RunReports(setup, _session, _roster.Connections, _stragglers);
     }
 
-    /// <summary>How often <see cref="RunInput.Tick"/> is to come.</summary>
-    public TimeSpan TickLength { get; }
+    /// <summary>After what time the next <see cref="RunInput.Tick"/> is to come: while nobody computes there are no leases that could be late.</summary>
+    public TimeSpan TickLength => _session.Phase == SessionPhase.Computing ? _tickLength : _tickLength * TicksOfIdleTick;
 
     /// <summary>The numbers of the run.</summary>
     public TrainingState State { get; }
