@@ -9,7 +9,7 @@ trap 'kill -9 "${pids[@]}" 2>/dev/null || true; rm -rf "$out"' EXIT
 ticks() { local p; for p in "${pids[@]}"; do sed 's/.*) //' "/proc/$p/stat"; done | awk '{ t += $12 + $13 } END { print t }'; }
 measure() { # what
   local before share
-  sleep "${SETTLE:-10}" # compiling what has just run for the first time goes on in the background
+  sleep "${SETTLE:-30}" # for half a minute after a start the runtime goes on compiling in the background what has just run for the first time
   before=$(ticks)
   sleep 10
   share=$(awk -v t=$(($(ticks) - before)) -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.2f", 100 * t / hz / 10 }')
