@@ -15,13 +15,15 @@ public sealed class OverlapTests
         Model = ModelCatalog.MultiLayer("layers", [300, 300, 60], batchNormalization: true),
     };
 
+    private static readonly CoordinatorOptions OverTheWire = new() { StartTimeout = TimeSpan.FromSeconds(30), SharedMemoryDirectory = null };
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
     public async Task Run_LayersSentOneByOne_EndsInTheSingleProcessHash(int workers)
     {
-        await using var cluster = await TestCluster.StartAsync(Spec, new CoordinatorOptions { WorkersToStart = workers, StartTimeout = TimeSpan.FromSeconds(30) });
+        await using var cluster = await TestCluster.StartAsync(Spec, OverTheWire with { WorkersToStart = workers });
         for (var i = 0; i < workers; i++)
         {
             cluster.StartWorker();
@@ -36,7 +38,7 @@ public sealed class OverlapTests
     [Fact]
     public async Task Run_WorkerLostInMidSend_EndsInTheSingleProcessHash()
     {
-        await using var cluster = await TestCluster.StartAsync(Spec, new CoordinatorOptions { WorkersToStart = 2, StartTimeout = TimeSpan.FromSeconds(30) });
+        await using var cluster = await TestCluster.StartAsync(Spec, OverTheWire with { WorkersToStart = 2 });
         cluster.StartLocalWorker();
         var fault = new BreaksOff(afterChunks: 15);
         _ = cluster.StartLocalWorker(options => options with { Interceptor = fault, ReconnectTimeout = TimeSpan.FromSeconds(30) }, TimeProvider.System, CancellationToken.None);
