@@ -30,6 +30,24 @@ public sealed class SharedIntakeTests : IDisposable
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
+    /// <summary>A hello may say any number of threads.</summary>
+    [Theory]
+    [InlineData(1, 3)]
+    [InlineData(100, 6)]
+    [InlineData(int.MaxValue, 6)]
+    public void Share_Threads_GetASlotEachAsFarAsThereAreShards(int threads, int slots)
+    {
+        using var segment = NewSegment();
+        using var connection = NewConnection(1, threads);
+        var conductor = Begin(segment, connection, out var worker);
+        using (worker)
+        {
+            Assert.Equal((uint)slots, connection.Shared!.Invitation.Slots);
+            conductor.End(failure: null);
+            conductor.State.Dispose();
+        }
+    }
+
     [Theory]
     [InlineData("garbage")]
     [InlineData("too many")]
@@ -93,7 +111,7 @@ public sealed class SharedIntakeTests : IDisposable
         Assert.True(worker.TryPost(new WorkerMessage { PartialEnd = new PartialEnd { Number = 1, IsFinite = true } }, slot: 0));
     }
 
-    private static WorkerConnection NewConnection(int id) => new(new WorkerInfo(id, "host", 1, 1, 256, "", "peer", "name"));
+    private static WorkerConnection NewConnection(int id, int threads = 1) => new(new WorkerInfo(id, "host", 1, threads, 256, "", "peer", "name"));
 
     private RunSegment NewSegment() => RunSegment.Create(_directory, Incarnation, Spec.Model.ParameterLayout().Length);
 
