@@ -164,12 +164,15 @@ internal sealed class ClusterRun : IRunIntake
         }
     }
 
-    /// <summary>Takes what there is, and waits for so long at most if there is nothing.</summary>
+    /// <summary>
+    /// Takes what there is, and waits for so long at most if there is nothing. What comes meanwhile is for the next time: whoever always has something to say
+    /// delays neither time nor those who share memory.
+    /// </summary>
     private void TakeAll(TimeSpan patience)
     {
         var seen = _bell.Value;
         var any = _conductor.TakeShared();
-        while (!_conductor.HasEnded && _inputs.Reader.TryRead(out var input))
+        for (var i = 0; i < MaximumWaitingInputs && !_conductor.HasEnded && _inputs.Reader.TryRead(out var input); i++)
         {
             any = true;
             _conductor.Take(input);

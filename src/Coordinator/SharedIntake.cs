@@ -16,7 +16,9 @@ internal sealed class SharedIntake : IDisposable
     private readonly WorkerRegion _region;
     private readonly RunSpec _spec;
     private readonly Partial[] _slots;
+    private readonly bool[] _inUse;
     private PartialHeader? _announced;
+    private bool _isBroken;
     private int _users = 1;
     private bool _isNameless;
 
@@ -27,6 +29,7 @@ internal sealed class SharedIntake : IDisposable
     public SharedIntake(WorkerConnection connection, WorkerRegion region, RunSpec spec)
     {
         (_connection, _region, _spec) = (connection, region, spec);
+        _inUse = new bool[region.SlotCount];
         _slots = [.. Enumerable.Range(0, region.SlotCount).Select(slot => new Partial(region.Gradient(slot, Nobody.Instance), _ => GiveBack(slot)))];
     }
 
@@ -50,7 +53,7 @@ internal sealed class SharedIntake : IDisposable
     {
         try
         {
-            while (_region.TryTake(out var message, out var slot))
+            while (!_isBroken && _region.TryTake(out var message, out var slot))
             {
                 NameIsKnown();
                 _connection.Heard();
@@ -72,7 +75,7 @@ internal sealed class SharedIntake : IDisposable
                 }
             }
         }
-        catch (InvalidProtocolBufferException e)
+        catch (Exception e) when (e is InvalidProtocolBufferException or InvalidDataException)
         {
             return Broken(e.Message);
         }
@@ -83,7 +86,12 @@ internal sealed class SharedIntake : IDisposable
     /// <summary>The worker is gone: its memory goes too, as soon as none of it is in use.</summary>
     public void Dispose() => Release();
 
-    private RunInput.Left Broken(string what) => new(_connection, $"it broke the protocol: {what}", InOrder: false);
+    /// <summary>What follows is not looked at.</summary>
+    private RunInput.Left Broken(string what)
+    {
+        _isBroken = true;
+        return new RunInput.Left(_connection, $"it broke the protocol: {what}", InOrder: false);
+    }
 
     /// <summary>(4.2) Judged like a partial that comes in chunks. Nothing is in transit, so there is no checksum.</summary>
     private RunInput? TakePartial(PartialHeader header, PartialEnd end, int slot, IRunFacts run)
@@ -91,7 +99,7 @@ internal sealed class SharedIntake : IDisposable
         var receipt = new PartialReceipt(run.Time.GetTimestamp(), Verification: 0);
         var judgement = PartialRules.Judge(header, run.Incarnation, _spec, run.ParameterCount, run.CurrentRound, _connection.Lease);
         var hasGradient = header.LengthBytes > 0;
-        if (hasGradient != slot >= 0 || slot >= _slots.Length || (hasGradient && !_region.IsDelivered(slot)))
+        if (hasGradient != slot >= 0 || slot >= _slots.Length || (hasGradient && (!_region.IsDelivered(slot) || Volatile.Read(ref _inUse[slot]))))
         {
             return Broken($"slot {slot} is not where its partial of {header.LengthBytes} bytes lies");
         }
@@ -133,6 +141,7 @@ internal sealed class SharedIntake : IDisposable
         if (slot < _slots.Length - 1)
         {
             Interlocked.Increment(ref _users);
+            Volatile.Write(ref _inUse[slot], true);
             return _slots[slot];
         }
 
@@ -146,6 +155,8 @@ internal sealed class SharedIntake : IDisposable
 
     private void GiveBack(int slot)
     {
+        // First, so that the worker may deliver it anew as soon as it sees that it has it.
+        Volatile.Write(ref _inUse[slot], false);
         _region.GiveBack(slot);
         Release();
     }

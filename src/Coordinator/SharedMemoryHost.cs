@@ -26,7 +26,9 @@ internal sealed class SharedMemoryHost(RunSegment? segment, RunSpec spec, ILogge
 
         try
         {
-            var region = segment.CreateRegion(connection.Info.Id, Math.Min(connection.Info.Threads + SpareSlots, WorkerRegion.MaximumSlots));
+            // Threads beyond the shards compute nothing, and all of the memory is set aside at once.
+            var slots = Math.Min(Math.Min(connection.Info.Threads, spec.ShardCount) + SpareSlots, WorkerRegion.MaximumSlots);
+            var region = segment.CreateRegion(connection.Info.Id, slots);
             connection.Shared = new SharedIntake(connection, region, spec);
             connection.Info = connection.Info with { SharesMemory = true };
             connection.Outbox.Send(new CoordinatorMessage { Region = connection.Shared.Invitation });

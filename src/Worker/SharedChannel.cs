@@ -126,18 +126,22 @@ internal sealed unsafe class SharedChannel : IDisposable
 
     private bool AwaitLastSlot()
     {
-        while (!_isClosed)
+        while (true)
         {
             var seen = Bell.Value;
+            // Whoever leaves delivers what it can before its goodbye: only waiting is over.
             if (!_region.IsDelivered(LastSlot))
             {
                 return true;
             }
 
+            if (_isClosed)
+            {
+                return false;
+            }
+
             Bell.Await(seen);
         }
-
-        return false;
     }
 
     private sealed class Nobody : IDisposable

@@ -1,6 +1,7 @@
 using DistTrain.Core.Tensors;
 using DistTrain.Transport.SharedMemory;
 using DistTrain.Transport.Wire;
+using Google.Protobuf;
 
 namespace DistTrain.Transport.Tests;
 
@@ -9,6 +10,12 @@ public sealed unsafe class SharedMemoryTests : IDisposable
 {
     private const ulong Incarnation = 77;
     private const int Parameters = 1_000;
+
+    // As the remarks of the region have them.
+    private const int WrittenOffset = 384;
+    private const int TakenOffset = 448;
+    private const int EntriesOffset = 8192;
+
     private readonly string _directory = Directory.CreateTempSubdirectory("disttrain-shared-").FullName;
 
     public SharedMemoryTests() => Assert.SkipUnless(RunSegment.IsSupported, "This system shares no memory.");
@@ -196,6 +203,45 @@ public sealed unsafe class SharedMemoryTests : IDisposable
         Assert.True(pair.Worker.TryPost(new WorkerMessage { Partial = new PartialHeader() }, slot: -1));
     }
 
+    /// <summary>What the worker can write to does not lead the coordinator out of the memory, nor round and round in it.</summary>
+    [Theory]
+    [InlineData(long.MaxValue)]
+    [InlineData(-3)]
+    [InlineData(129)]
+    public void Messages_MoreSaidToWaitThanThereIsRoomFor_AreRefused(long written)
+    {
+        using var pair = new Pair(_directory);
+        Write(pair.Coordinator.FullPath, WrittenOffset, written);
+
+        Assert.Throws<InvalidDataException>(() => pair.Coordinator.TryTake(out _, out _));
+    }
+
+    [Fact]
+    public void Messages_CountOfTakenOverwritten_AreTakenAsBefore()
+    {
+        using var pair = new Pair(_directory);
+        Assert.True(pair.Worker.TryPost(new WorkerMessage { Partial = new PartialHeader { LeaseId = 9 } }, slot: -1));
+        Write(pair.Coordinator.FullPath, TakenOffset, -100_000);
+
+        Assert.True(pair.Coordinator.TryTake(out var message, out _));
+
+        Assert.Equal(9UL, message.Partial.LeaseId);
+    }
+
+    [Fact]
+    public void Messages_DamagedOne_IsRefusedOnceAndTheNextIsTaken()
+    {
+        using var pair = new Pair(_directory);
+        Assert.True(pair.Worker.TryPost(new WorkerMessage { Partial = new PartialHeader { LeaseId = 8 } }, slot: -1));
+        Assert.True(pair.Worker.TryPost(new WorkerMessage { Partial = new PartialHeader { LeaseId = 9 } }, slot: -1));
+        Write(pair.Coordinator.FullPath, EntriesOffset + sizeof(long), -1);
+
+        Assert.Throws<InvalidProtocolBufferException>(() => pair.Coordinator.TryTake(out _, out _));
+
+        Assert.True(pair.Coordinator.TryTake(out var message, out _));
+        Assert.Equal(9UL, message.Partial.LeaseId);
+    }
+
     [Theory]
     [InlineData(Incarnation, 2, Parameters, 3)]
     [InlineData(Incarnation, 1, Parameters, 2)]
@@ -274,6 +320,14 @@ public sealed unsafe class SharedMemoryTests : IDisposable
         // Would hang if it were.
         bell.Await(seen);
         Assert.Equal(seen + 1, bell.Value);
+    }
+
+    /// <summary>Whoever has the memory writes what it likes.</summary>
+    private static void Write(string path, int offset, long value)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        file.Position = offset;
+        file.Write(BitConverter.GetBytes(value));
     }
 
     private sealed class Pair : IDisposable

@@ -72,6 +72,9 @@ public sealed record CompareRequest
     /// <summary>What the command line says of the training, but for what each run says itself.</summary>
     public required IReadOnlyList<string> Training { get; init; }
 
+    /// <summary>What the command line says of how tensors travel; empty if nothing. For those with workers.</summary>
+    public required IReadOnlyList<string> Transport { get; init; }
+
     /// <summary>What the command line says of its length; empty if nothing.</summary>
     public required IReadOnlyList<string> Length { get; init; }
 
@@ -107,6 +110,7 @@ public sealed record CompareRequest
                 ]),
                 .. evaluatesAsToldTo ? (string[])[] : [CommonOptions.EvaluateEvery.Name, "end"],
             ],
+            Transport = [.. Given(values, CommonOptions.Transport)],
             Length = [.. Given(values, CommonOptions.Steps), .. Given(values, CommonOptions.Epochs)],
         };
     }
@@ -118,7 +122,7 @@ public sealed record CompareRequest
     /// <param name="directory">The run directory.</param>
     public IReadOnlyList<string> Arguments(Contender contender, int batchSize, long? steps, string directory) =>
     [
-        "train", .. Training,
+        "train", .. Training, .. contender.IsDistributed ? Transport : [],
         .. steps is { } count ? [CommonOptions.Steps.Name, Text(count)] : Length,
         CommonOptions.BatchSize.Name, Text(batchSize),
         CommonOptions.Workers.Name, Text(contender.Workers),

@@ -41,6 +41,8 @@ public sealed unsafe class WorkerRegion : IDisposable
     private readonly SharedFile _file;
     private readonly int _parameterCount;
     private long _leaseSeen;
+    private long _written;
+    private long _taken;
 
     private WorkerRegion(SharedFile file, int parameterCount, int slots)
     {
@@ -161,13 +163,12 @@ public sealed unsafe class WorkerRegion : IDisposable
     /// <returns>False while the coordinator has not taken enough of what was there before.</returns>
     public bool TryPost(WorkerMessage message, int slot)
     {
-        var written = Volatile.Read(ref *Written);
-        if (written - Volatile.Read(ref *Taken) >= EntryCount)
+        if (_written - Volatile.Read(ref *Taken) >= EntryCount)
         {
             return false;
         }
 
-        var entry = Entry(written);
+        var entry = Entry(_written);
         var length = message.CalculateSize();
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, EntryBytes - EntryMessageOffset, nameof(message));
         *(int*)entry = length;
@@ -178,29 +179,43 @@ public sealed unsafe class WorkerRegion : IDisposable
             Volatile.Write(ref *Owner(slot), 1);
         }
 
-        Volatile.Write(ref *Written, written + 1);
+        Volatile.Write(ref *Written, ++_written);
         return true;
     }
 
-    /// <summary>Coordinator: the next message.</summary>
+    /// <summary>Coordinator: the next message. Its place is free afterwards, even if it is none.</summary>
     /// <param name="message">It.</param>
     /// <param name="slot">What it announces; −1 for nothing.</param>
     /// <returns>False if there is none.</returns>
-    /// <exception cref="InvalidProtocolBufferException">What is there is no message, or its slot is not the coordinator's.</exception>
+    /// <exception cref="InvalidProtocolBufferException">What is there is no message.</exception>
+    /// <exception cref="InvalidDataException">More are said to be there than there is room for.</exception>
     public bool TryTake(out WorkerMessage message, out int slot)
     {
-        var taken = Volatile.Read(ref *Taken);
-        if (taken == Volatile.Read(ref *Written))
+        // Both ends count for themselves: what the other one can write to decides nothing but how far to go.
+        var waiting = Volatile.Read(ref *Written) - _taken;
+        if (waiting == 0)
         {
             (message, slot) = (NoMessage, -1);
             return false;
         }
 
-        var entry = Entry(taken);
+        if (waiting is < 0 or > EntryCount)
+        {
+            throw new InvalidDataException($"{waiting} messages are said to wait where {EntryCount} have room");
+        }
+
+        var entry = Entry(_taken++);
         var length = Math.Clamp(*(int*)entry, 0, EntryBytes - EntryMessageOffset);
         slot = *((int*)entry + 1);
-        message = WorkerMessage.Parser.ParseFrom(new ReadOnlySpan<byte>(entry + EntryMessageOffset, length));
-        Volatile.Write(ref *Taken, taken + 1);
+        try
+        {
+            message = WorkerMessage.Parser.ParseFrom(new ReadOnlySpan<byte>(entry + EntryMessageOffset, length));
+        }
+        finally
+        {
+            Volatile.Write(ref *Taken, _taken);
+        }
+
         return true;
     }
 

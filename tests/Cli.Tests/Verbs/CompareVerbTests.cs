@@ -30,6 +30,19 @@ public sealed class CompareVerbTests : IDisposable
         Assert.Contains("The hashes agree", _command.Output, StringComparison.Ordinal);
     }
 
+    /// <summary>A comparison over gRPC that silently shares memory would call the wrong thing fast.</summary>
+    [Fact]
+    public async Task Compare_Transport_IsThatOfEveryRunWithWorkers()
+    {
+        Answer(_ => 100);
+
+        Assert.Equal(0, await _command.RunAsync("compare", "--workers", "2", "--transport", "grpc", "--steps", "9", "--repeats", "1", "--break-even", "off", "--out", "all"));
+
+        Assert.Equal(
+            [("0", false), ("0", false), ("2", true)],
+            _started.Select(arguments => (After(arguments, "--workers"), string.Join(' ', arguments).Contains("--transport grpc", StringComparison.Ordinal))));
+    }
+
     [Fact]
     public async Task Compare_NoLength_FindsHowManyStepsTellEnough()
     {
