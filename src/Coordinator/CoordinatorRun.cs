@@ -82,17 +82,18 @@ public sealed class CoordinatorRun : IAsyncDisposable
         // Without a directory nobody can take the run over, so the number need only be another one each time.
         var incarnation = continuation?.Incarnation ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
         var segment = ShareMemory(options, incarnation, spec, log);
-        var run = new ClusterRun(new ConductorSetup(
-            spec, options, incarnation, continuation?.From, continuation?.Recorder, observer, clusterObserver, log, time, segment));
-        if (continuation?.Recorder is { } recorder)
-        {
-            // Nobody waits for it: the run loop takes it in when it comes, or has ended.
-            recorder.Saved += result => _ = run.TellAsync(new RunInput.Saved(result)).AsTask();
-        }
-
+        ClusterRun run;
         WebApplication server;
         try
         {
+            run = new ClusterRun(new ConductorSetup(
+                spec, options, incarnation, continuation?.From, continuation?.Recorder, observer, clusterObserver, log, time, segment));
+            if (continuation?.Recorder is { } recorder)
+            {
+                // Nobody waits for it: the run loop takes it in when it comes, or has ended.
+                recorder.Saved += result => _ = run.TellAsync(new RunInput.Saved(result)).AsTask();
+            }
+
             server = await ListenAsync(
                 options,
                 loggers,

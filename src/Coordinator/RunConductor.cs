@@ -38,7 +38,7 @@ internal sealed class RunConductor : IRunFacts
     private const int TicksOfIdleTick = 3;
 
     /// <summary>Parameters from which on more than one thread sums and updates: while that is done the workers on this host wait, and their processors are free.</summary>
-    private const int LongLength = 1 << 19;
+    private const int LongLength = 1 << 18;
 
     /// <summary>Summing and updating are bound by memory: more threads than these add nothing.</summary>
     private const int MostThreads = 4;
@@ -347,6 +347,12 @@ internal sealed class RunConductor : IRunFacts
     private void Join(WorkerConnection connection, ReadOnlyMemory<byte> nonce)
     {
         _memory.Share(connection, nonce.Span);
+        if (_session.Phase == SessionPhase.WaitingForWorkers)
+        {
+            // Nor is a wait for workers.
+            _accounts.Restart(Timestamp());
+        }
+
         _roster.Join(connection);
         Apply(SessionEvent.WorkerJoined(connection.Info.Id, connection.Info.Name));
     }
@@ -547,6 +553,12 @@ internal sealed class RunConductor : IRunFacts
                 Apply(SessionEvent.StopAsked());
                 break;
             default:
+                if (_session.Phase == SessionPhase.Paused)
+                {
+                    // A pause is nobody's work.
+                    _accounts.Restart(Timestamp());
+                }
+
                 Apply(verb == ControlVerb.Pause ? SessionEvent.PauseAsked() : SessionEvent.ResumeAsked());
                 reply.TrySetResult(new ControlReply(State.StepsDone, null));
                 break;
@@ -579,6 +591,11 @@ internal sealed class RunConductor : IRunFacts
         {
             _savedAt = _clock.Now;
             Apply(SessionEvent.SaveAsked());
+        }
+
+        foreach (var connection in _roster.Sharing)
+        {
+            connection.Shared?.Tick();
         }
 
         PassDeadlines();

@@ -55,7 +55,6 @@ internal sealed class SharedIntake : IDisposable
         {
             while (!_isBroken && _region.TryTake(out var message, out var slot))
             {
-                NameIsKnown();
                 _connection.Heard();
                 if (message.KindCase == WorkerMessage.KindOneofCase.Partial && _announced is null)
                 {
@@ -81,6 +80,16 @@ internal sealed class SharedIntake : IDisposable
         }
 
         return null;
+    }
+
+    /// <summary>Regularly: once the worker has its region nobody needs the name, and none can be left behind.</summary>
+    public void Tick()
+    {
+        if (!_isNameless && _region.IsAttached)
+        {
+            _isNameless = true;
+            _region.Unlink();
+        }
     }
 
     /// <summary>The worker is gone: its memory goes too, as soon as none of it is in use.</summary>
@@ -127,9 +136,16 @@ internal sealed class SharedIntake : IDisposable
                 partial.SampleCount = (int)header.SampleCount;
                 partial.LossSum = end.LossSum;
                 partial.CorrectCount = (int)end.CorrectCount;
+                var isFinite = end.IsFinite && double.IsFinite(end.LossSum);
+                if (judgement.Node.Count == judgement.Round.ShardCount)
+                {
+                    // The root itself: no sum will show what the worker did not see.
+                    isFinite &= run.IsFinite(partial);
+                }
+
                 var fingerprint = run.IsAuditing ? Checksum.OfContent(partial) : default;
                 return new RunInput.PartialArrived(
-                    _connection, (long)header.LeaseId, judgement.Round, partial, end.IsFinite && double.IsFinite(end.LossSum), fingerprint, TimeSpan.FromMicroseconds(end.ComputeMicroseconds))
+                    _connection, (long)header.LeaseId, judgement.Round, partial, isFinite, fingerprint, TimeSpan.FromMicroseconds(end.ComputeMicroseconds))
                 {
                     Receipt = receipt,
                 };
@@ -138,14 +154,15 @@ internal sealed class SharedIntake : IDisposable
 
     private Partial Use(int slot, IRunFacts run)
     {
-        if (slot < _slots.Length - 1)
+        if (slot < _slots.Length - 1 && !run.IsAuditing)
         {
             Interlocked.Increment(ref _users);
             Volatile.Write(ref _inUse[slot], true);
             return _slots[slot];
         }
 
-        // The last slot is for what found no other: it is free again at once, so that no worker ever waits for the end of the round to deliver.
+        // The last slot is for what found no other: it is free again at once, so that no worker ever waits for the end of the round to deliver. What is
+        // audited is looked at where no worker can change it any more.
         var copy = run.Pools.Training.Rent();
         _slots[slot].Gradient.Span.CopyTo(copy.Gradient.Span);
         _region.GiveBack(slot);
@@ -166,16 +183,6 @@ internal sealed class SharedIntake : IDisposable
         if (Interlocked.Decrement(ref _users) == 0)
         {
             _region.Dispose();
-        }
-    }
-
-    /// <summary>Once the worker has it nobody needs the name, and none can be left behind.</summary>
-    private void NameIsKnown()
-    {
-        if (!_isNameless)
-        {
-            _isNameless = true;
-            _region.Unlink();
         }
     }
 

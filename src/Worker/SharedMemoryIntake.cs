@@ -34,7 +34,7 @@ internal sealed class SharedMemoryIntake(Welcome welcome, int parameterCount, Ac
             _segment = RunSegment.Open(welcome.SharedMemoryPath, welcome.Incarnation, parameterCount);
             return ByteString.CopyFrom(_segment.Nonce);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             // As it is between two hosts, or two containers.
             Log.NoSharedMemory(log, e.Message);
@@ -58,7 +58,7 @@ internal sealed class SharedMemoryIntake(Welcome welcome, int parameterCount, Ac
             share(channel);
             return null;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             HasFailed = true;
             return e.Message;

@@ -94,6 +94,33 @@ public sealed class SharedIntakeTests : IDisposable
         }
     }
 
+    /// <summary>Row D1, of a worker that does not see it: a partial that is the whole sum is looked at here, since no sum would show it.</summary>
+    [Fact]
+    public void Take_RootThatIsNotFinite_IsNotCommitted()
+    {
+        using var segment = NewSegment();
+        using var connection = NewConnection(1);
+        var conductor = Begin(segment, connection, out var worker);
+        using (worker)
+        {
+            var lease = connection.Lease!.Value;
+            using (var gradient = worker.Gradient(0, segment.ParameterBuffer()))
+            {
+                gradient.Span.Fill(float.NaN);
+            }
+
+            Post(worker, lease.Id, lease.Range);
+
+            Assert.True(conductor.TakeShared());
+
+            Assert.Equal(new ShardRange(0, Spec.ShardCount), lease.Range);
+            Assert.Equal(0, conductor.State.StepsDone);
+            Assert.True(connection.Lease!.Value.Id > lease.Id);
+            conductor.End(failure: null);
+            conductor.State.Dispose();
+        }
+    }
+
     private static void Post(WorkerRegion worker, long leaseId, ShardRange node)
     {
         var header = new PartialHeader

@@ -38,6 +38,30 @@ public sealed unsafe class SharedMemoryTests : IDisposable
         Assert.Equal(1, mine.Bell.Value);
     }
 
+    /// <summary>A worker that writes wildly must not change everybody's parameters: its mapping of them does not let it.</summary>
+    [Fact]
+    public void Segment_Opened_LetsAWorkerReadParametersOnly()
+    {
+        using var mine = RunSegment.Create(_directory, Incarnation, Parameters);
+        using var theirs = RunSegment.Open(mine.FullPath, Incarnation, Parameters);
+
+        Assert.Equal(("rw-s", "r--s"), (Permissions(mine.Parameters), Permissions(theirs.Parameters)));
+
+        static string Permissions(float* address)
+        {
+            foreach (var line in File.ReadLines("/proc/self/maps"))
+            {
+                var fields = line.Split(' ', '-');
+                if ((ulong)address >= Convert.ToUInt64(fields[0], 16) && (ulong)address < Convert.ToUInt64(fields[1], 16))
+                {
+                    return line.Split(' ')[1];
+                }
+            }
+
+            return "not mapped";
+        }
+    }
+
     [Fact]
     public void Segment_DisposedOfBeforeItsParameters_KeepsThem()
     {

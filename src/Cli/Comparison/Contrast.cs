@@ -27,7 +27,7 @@ public sealed record Contrast(double Ratio, double Noise)
     /// <summary>A median's standard error is so many times a mean's, for normal errors.</summary>
     private const double MedianOverMean = 1.2533;
 
-    /// <summary>Standard errors beyond which a difference counts: about 1 in 20 by chance.</summary>
+    /// <summary>Standard errors beyond which a difference counts: about 1 in 9 by chance with three runs each, 1 in 20 with many.</summary>
     private const double StandardErrors = 2;
 
     /// <summary>What it comes to.</summary>

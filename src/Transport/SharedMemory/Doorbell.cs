@@ -18,7 +18,7 @@ public sealed unsafe class Doorbell : IDisposable
     /// Waits that are usually shorter than this are not worth a sleep: falling asleep and waking takes tens of microseconds. While it waits it yields, so
     /// that whoever else is ready has the processor.
     /// </summary>
-    private static readonly long LongestSpin = Clock.TimestampFrequency / 4000;
+    private static readonly long LongestSpin = Clock.TimestampFrequency / 500;
 
     private const int YieldsBetweenLooks = 8;
 

@@ -46,8 +46,8 @@ public sealed unsafe class RunSegment : IDisposable
     /// <summary>What proves that somebody has this memory.</summary>
     public ReadOnlySpan<byte> Nonce => new(_file.Pointer + NonceOffset, NonceBytes);
 
-    /// <summary>The parameters, in the model's flat layout.</summary>
-    public float* Parameters => (float*)(_file.Pointer + ParametersOffset);
+    /// <summary>The parameters, in the model's flat layout; a worker can only read them.</summary>
+    public float* Parameters => (float*)(_file.ReadOnlyPointer is null ? _file.Pointer + ParametersOffset : _file.ReadOnlyPointer);
 
     /// <summary>Where a worker finds it; the coordinator's only.</summary>
     public string FullPath => _file.FullPath;
@@ -78,7 +78,7 @@ public sealed unsafe class RunSegment : IDisposable
     /// <exception cref="UnauthorizedAccessException">It is another user's.</exception>
     public static RunSegment Open(string path, ulong incarnation, int parameterCount)
     {
-        var file = SharedFile.Open(path, Length(parameterCount));
+        var file = SharedFile.Open(path, Length(parameterCount), writable: ParametersOffset);
         if (Volatile.Read(ref *(ulong*)file.Pointer) == Magic
             && *(ulong*)(file.Pointer + IncarnationOffset) == incarnation
             && *(long*)(file.Pointer + CountOffset) == parameterCount)

@@ -12,28 +12,32 @@ internal sealed unsafe class SharedFile : IDisposable
     private const string Prefix = "disttrain-";
 
     private readonly MemoryMappedViewAccessor _view;
+    private readonly MemoryMappedViewAccessor? _readOnlyView;
     private readonly FileStream? _lock;
     private readonly string? _path;
     private bool _isUnlinked;
     private bool _isDisposed;
 
-    private SharedFile(FileStream file, long length, string? path)
+    private SharedFile(FileStream file, long length, string? path, long writable)
     {
         // The mapping outlives the file's handle; the handle is kept only for its lock.
         using var mapped = MemoryMappedFile.CreateFromFile(file, null, length, MemoryMappedFileAccess.ReadWrite, HandleInheritability.None, leaveOpen: true);
-        _view = mapped.CreateViewAccessor(0, length);
-        Length = length;
-        var pointer = (byte*)null;
-        _view.SafeMemoryMappedViewHandle.AcquirePointer(ref pointer);
-        Pointer = pointer + _view.PointerOffset;
+        _view = mapped.CreateViewAccessor(0, writable);
+        Pointer = PointerOf(_view);
+        if (writable < length)
+        {
+            _readOnlyView = mapped.CreateViewAccessor(writable, length - writable, MemoryMappedFileAccess.Read);
+            ReadOnlyPointer = PointerOf(_readOnlyView);
+        }
+
         (_lock, _path) = path is null ? (null, null) : (file, path);
     }
 
     /// <summary>The first byte.</summary>
     public byte* Pointer { get; }
 
-    /// <summary>How many there are.</summary>
-    public long Length { get; }
+    /// <summary>The first byte of what this process may only read; null if it may write all.</summary>
+    public byte* ReadOnlyPointer { get; }
 
     /// <summary>Makes a file of zeros that only this user may open. All of its memory is there, or none.</summary>
     /// <param name="directory">On a file system in memory.</param>
@@ -61,7 +65,7 @@ internal sealed unsafe class SharedFile : IDisposable
         try
         {
             file.SetLength(length);
-            return new SharedFile(file, length, path);
+            return new SharedFile(file, length, path, writable: length);
         }
         catch
         {
@@ -74,13 +78,14 @@ internal sealed unsafe class SharedFile : IDisposable
     /// <summary>Maps a file of exactly this length.</summary>
     /// <param name="path">From its creator.</param>
     /// <param name="length">What it must have: less would be read beyond its end.</param>
+    /// <param name="writable">How many bytes at its beginning may be written, whole pages; the rest can only be read.</param>
     /// <exception cref="IOException">It is not there, or has another length.</exception>
     /// <exception cref="UnauthorizedAccessException">It is another user's.</exception>
-    public static SharedFile Open(string path, long length)
+    public static SharedFile Open(string path, long length, long writable)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
         return file.Length == length
-            ? new SharedFile(file, length, path: null)
+            ? new SharedFile(file, length, path: null, writable)
             : throw new IOException($"{path} has {file.Length} bytes, not {length}.");
     }
 
@@ -133,8 +138,21 @@ internal sealed unsafe class SharedFile : IDisposable
 
         _isDisposed = true;
         Unlink();
-        _view.SafeMemoryMappedViewHandle.ReleasePointer();
-        _view.Dispose();
+        Release(_view);
+        Release(_readOnlyView);
         _lock?.Dispose();
+    }
+
+    private static byte* PointerOf(MemoryMappedViewAccessor view)
+    {
+        var pointer = (byte*)null;
+        view.SafeMemoryMappedViewHandle.AcquirePointer(ref pointer);
+        return pointer + view.PointerOffset;
+    }
+
+    private static void Release(MemoryMappedViewAccessor? view)
+    {
+        view?.SafeMemoryMappedViewHandle.ReleasePointer();
+        view?.Dispose();
     }
 }

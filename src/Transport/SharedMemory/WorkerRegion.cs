@@ -92,7 +92,7 @@ public sealed unsafe class WorkerRegion : IDisposable
             throw new IOException($"A region has 2 to {MaximumSlots} slots, not {slots}.");
         }
 
-        var file = SharedFile.Open(path, Length(parameterCount, slots));
+        var file = SharedFile.Open(path, Length(parameterCount, slots), writable: Length(parameterCount, slots));
         if (Volatile.Read(ref *(ulong*)file.Pointer) != Magic
             || *(ulong*)(file.Pointer + IncarnationOffset) != incarnation
             || *(long*)(file.Pointer + WorkerOffset) != workerId
