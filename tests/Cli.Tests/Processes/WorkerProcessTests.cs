@@ -1,9 +1,9 @@
 using System.Diagnostics;
-using DistTrain.Transport.SharedMemory;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using DistTrain.Cli.Processes;
+using DistTrain.Transport.SharedMemory;
 
 namespace DistTrain.Cli.Tests.Processes;
 
