@@ -42,7 +42,7 @@ worker() { # part, number
 }
 kill_one() { # part
   until grep -q '"event":"epoch","epoch":1,' "$out/events"; do kill -0 "${pids[0]}" 2>/dev/null || return 0; sleep 0.02; done
-  through=$(grep -q /dev/shm/disttrain- "/proc/${pids[0]}/maps" && echo "shared memory" || echo messages)
+  through=$(sed -n '/"what":"joined"/s/.*over \(shared memory\|gRPC\)".*/\1/p' "$out/events" | sort -u)
   kill -9 "$(sed -n 's/.*"what":"joined".*"processId":\([0-9]*\).*/\1/p' "$out/events" | head -n 1)"
   # Its own workers train starts again by itself.
   worker "$1" 1
@@ -57,7 +57,7 @@ for part in $parts; do
       # Workers leave by themselves when the run has ended.
       { wait "${pids[@]}"; } 2>/dev/null || true
       expect "$part, $workers workers, $fate" "$expected" "$(hash_of <"$out/events")"
-      [ $fate = calm ] || expect "$part, $workers workers: tensors through" "$([ "$part" = shared ] && echo "shared memory" || echo messages)" "${through:-}"
+      [ $fate = calm ] || expect "$part, $workers workers: tensors through" "$([ "$part" = shared ] && echo "shared memory" || echo gRPC)" "${through:-}"
       [ $fate = calm ] || expect "$part, $workers workers: deaths" 1 "$(grep -c '"what":"lost"' "$out/events")"
     done
   done
