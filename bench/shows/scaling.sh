@@ -16,16 +16,17 @@ judge() { # what, "figure and more", aim
   elif awk "BEGIN { exit !($figure >= $3) }"; then verdict "- ok: $1: $2, aim $3"
   else verdict "- BELOW AIM: $1: $2, aim $3"; failures=$((failures + 1)); fi
 }
-measure() { # model, batch; sets over_mpi, over_one, over_ddp
+measure() { # model, batch; sets over_mpi, over_one, over_threads, over_ddp
   bench/end-to-end/scaling.sh "$1" "$2" >"$out/row"
   cat "$out/row"
-  IFS='|' read -r _ _ _ _ _ _ over_mpi over_one over_ddp _ < <(sed 's/ *| */|/g' "$out/row")
+  IFS='|' read -r _ _ _ _ _ _ _ over_mpi over_one over_threads over_ddp _ < <(sed 's/ *| */|/g' "$out/row")
 }
 on_one_host() { # model, batch, aim over MPI, aim over one process
   [[ " $selected " == *" $1 "* ]] || return 0
   measure "$1" "$2"
   judge "$1, batch $2, over PyTorch with MPI_Allreduce" "$over_mpi" "$3"
   judge "$1, batch $2, over one process" "$over_one" "$4"
+  verdict "  (over one process with two threads: $over_threads)"
 }
 grpc() {
   local wire=${WIRE:-bench/Wire/bin/Release/net10.0/DistTrain.Bench.Wire}
