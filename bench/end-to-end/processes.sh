@@ -38,7 +38,9 @@ choose_mpi() {
   local steps best='' rate=0 base word
   read -r _ steps < <(steps_of "$1" "$2")
   try() {
-    local this; this=$(with_mpi "$1" "$2" "$((steps / 2 + 1))" "$3" --best-of 3)
+    local this
+    # One that this machine cannot run, such as wider registers than it has, is not the fastest.
+    this=$(with_mpi "$1" "$2" "$((steps / 2 + 1))" "$3" --best-of 3 2>"$out/stderr") || { progress "PyTorch with MPI does not run here with $3"; return 0; }
     progress "PyTorch with MPI, $1, batch $2, $(calculate %.1f "$this") steps/s: ${3:-as it is}"
     if [ "$(calculate %d "$this > $rate")" = 1 ]; then rate=$this best=$3; fi
   }
