@@ -57,7 +57,7 @@ internal static class WireBench
         using var exchange = new Exchange(workers, bytes);
         var service = new WireService(exchange);
         await using var server = TensorServer.Build(
-            new CoordinatorOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0) }, NullLoggerFactory.Instance, app => app.MapGrpcService<WireService>(), service);
+            new CoordinatorOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0) }, NullLoggerFactory.Instance, security: null, app => app.MapGrpcService<WireService>(), service);
         await server.StartAsync();
         var port = new Uri(server.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
         var processes = Enumerable.Range(0, workers).Select(_ => Start(port, bytes)).ToList();

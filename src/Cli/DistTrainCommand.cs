@@ -12,8 +12,8 @@ public static class DistTrainCommand
     public static IReadOnlyList<Verb> Verbs { get; } =
     [
         new TrainVerb(), new CoordinatorVerb(), new WorkerVerb(), new EvaluateVerb(), new InspectVerb(), new CompareVerb(), new SearchVerb(), new SearchTrainerVerb(),
-        new StatusVerb(), new PauseVerb(), new ResumeVerb(), new CheckpointVerb(), new StopVerb(), new ScaleVerb(),
-        new ReplayVerb(), new DiffVerb(), new GradCheckVerb(), new ExperimentVerb(), new SimulateVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(),
+        new StatusVerb(), new PauseVerb(), new ResumeVerb(), new CheckpointVerb(), new StopVerb(), new ScaleVerb(), new HealthVerb(),
+        new ReplayVerb(), new DiffVerb(), new GradCheckVerb(), new ExperimentVerb(), new SimulateVerb(), new TokenCreateVerb(), new TokenListVerb(), new TokenRevokeVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(),
     ];
 
     /// <summary>Runs one command line.</summary>
@@ -59,7 +59,7 @@ public static class DistTrainCommand
                 var group = parent.Subcommands.FirstOrDefault(command => command.Name == word);
                 if (group is null)
                 {
-                    group = new Command(word, "Datasets: list, fetch, verify.");
+                    group = new Command(word, word == "token" ? "What lets workers join: create, list, revoke." : "Datasets: list, fetch, verify.");
                     parent.Add(group);
                 }
 

@@ -77,7 +77,8 @@ internal sealed class ControlService(ClusterRun run, CoordinatorOptions options,
 
     private void Admit(Target? target, ServerCallContext context)
     {
-        if (ControlRules.RefusePeer(context.GetHttpContext().Connection.RemoteIpAddress, options.Listen is UnixDomainSocketEndPoint) is { } stranger)
+        // Where there are certificates, the gate has let nobody through but operators.
+        if (options.Identity is null && ControlRules.RefusePeer(context.GetHttpContext().Connection.RemoteIpAddress, options.Listen is UnixDomainSocketEndPoint) is { } stranger)
         {
             Log.ControlRefused(log, HelloRules.Printable(context.Peer), HelloRules.Printable(context.Method));
             throw Refusal(StatusCode.PermissionDenied, stranger);

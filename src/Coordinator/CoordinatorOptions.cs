@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using DistTrain.Coordinator.Identity;
 using DistTrain.Core;
 using DistTrain.Transport;
 using DistTrain.Transport.SharedMemory;
@@ -17,6 +18,9 @@ public sealed record CoordinatorOptions
 
     /// <summary>Listen beyond loopback although nobody has to prove who they are; default false.</summary>
     public bool Insecure { get; init; }
+
+    /// <summary>Who this coordinator is and whom it trusts: everything then goes over TLS, and everybody needs a certificate. Null, the default, for neither.</summary>
+    public IdentityDirectory? Identity { get; init; }
 
     /// <summary>Where to make the memory that workers on this host share; null to exchange everything over gRPC. Default <c>/dev/shm</c>, null where that is not Linux.</summary>
     public string? SharedMemoryDirectory { get; init; } = RunSegment.IsSupported ? RunSegment.DefaultDirectory : null;
@@ -104,10 +108,16 @@ public sealed record CoordinatorOptions
             throw new InvalidInputException($"Cannot listen on {Listen}: it is neither an IP address with a port nor the path of a socket.");
         }
 
-        if (Listen is IPEndPoint network && !IPAddress.IsLoopback(network.Address) && !Insecure)
+        if (Listen is IPEndPoint network && !IPAddress.IsLoopback(network.Address) && Identity is null && !Insecure)
         {
             throw new InvalidInputException(
-                $"Listening on {Listen} would let anybody who reaches this host join the run. Listen on 127.0.0.1, or add --insecure if the network is private.");
+                $"Listening on {Listen} would let anybody who reaches this host join the run. Listen on 127.0.0.1, give --identity DIR, or add --insecure if the network is private.");
+        }
+
+        if (Identity is not null && (Insecure || Listen is not IPEndPoint))
+        {
+            throw new InvalidInputException(
+                $"Certificates and {(Insecure ? "--insecure" : $"a socket in the file system, {CoordinatorAddress.Text(Listen)},")} do not go together: leave one of the two out.");
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
+using DistTrain.Coordinator.Identity;
 using DistTrain.Core;
 using DistTrain.Core.Data;
 using DistTrain.Core.Kernels;
@@ -20,15 +21,17 @@ namespace DistTrain.Coordinator;
 public sealed class CoordinatorRun : IAsyncDisposable
 {
     private readonly WebApplication _server;
+    private readonly ServerSecurity? _security;
     private readonly ClusterRun _run;
     private readonly Task _loop;
     private readonly RunSegment? _segment;
     private readonly EndPoint _endPoint;
     private readonly ILogger _log;
 
-    private CoordinatorRun(WebApplication server, ClusterRun run, EndPoint endPoint, RunSegment? segment, ILogger log)
+    private CoordinatorRun(WebApplication server, ServerSecurity? security, ClusterRun run, EndPoint endPoint, RunSegment? segment, ILogger log)
     {
         _server = server;
+        _security = security;
         _run = run;
         _segment = segment;
         _endPoint = endPoint;
@@ -84,6 +87,7 @@ public sealed class CoordinatorRun : IAsyncDisposable
         var segment = ShareMemory(options, incarnation, spec, log);
         ClusterRun run;
         WebApplication server;
+        ServerSecurity? security = null;
         try
         {
             run = new ClusterRun(new ConductorSetup(
@@ -94,26 +98,36 @@ public sealed class CoordinatorRun : IAsyncDisposable
                 recorder.Saved += result => _ = run.TellAsync(new RunInput.Saved(result)).AsTask();
             }
 
+            security = options.Identity is { } identity
+                // Nobody waits for the run loop to take it in.
+                ? ServerSecurity.Of(identity, options.HelloDeadline, run.Quarantine, (peer, reason) => _ = run.TellAsync(new RunInput.Refused(peer, reason)).AsTask(), time, log)
+                : null;
             server = await ListenAsync(
                 options,
                 loggers,
-                new TrainingService(spec, dataset, options, run, KnownAnswer.Compute(VectorKernels.Best), time, segment?.FullPath ?? ""),
+                security,
+                new TrainingService(spec, dataset, options, run, KnownAnswer.Compute(VectorKernels.Best), time, segment?.FullPath ?? "", security?.Gate),
                 new ControlService(run, options, log));
         }
         catch
         {
+            security?.Dispose();
             segment?.Unlink();
             throw;
         }
 
         var endPoint = options.Listen is IPEndPoint wanted ? new IPEndPoint(wanted.Address, Port(server)) : options.Listen;
-        if (endPoint is IPEndPoint network && !IPAddress.IsLoopback(network.Address))
+        if (options.Identity is { } secured)
+        {
+            Log.Secure(log, secured.Authority.Hash, secured.Path);
+        }
+        else if (endPoint is IPEndPoint network && !IPAddress.IsLoopback(network.Address))
         {
             Log.Insecure(log, endPoint.ToString()!);
         }
 
         Log.Listening(log, CoordinatorAddress.Text(endPoint), spec.Model.Name, spec.Dataset.Name, spec.TotalSteps, spec.ShardCount);
-        return new CoordinatorRun(server, run, endPoint, segment, log);
+        return new CoordinatorRun(server, security, run, endPoint, segment, log);
     }
 
     /// <summary>Ends the run at once: workers are told that it was stopped. Does nothing if it has ended.</summary>
@@ -158,6 +172,7 @@ public sealed class CoordinatorRun : IAsyncDisposable
     {
         await AbortAsync();
         await _server.DisposeAsync();
+        _security?.Dispose();
         RemoveSocket();
         _segment?.Unlink();
         _segment?.Dispose();
@@ -201,9 +216,10 @@ public sealed class CoordinatorRun : IAsyncDisposable
         }
     }
 
-    private static async Task<WebApplication> ListenAsync(CoordinatorOptions options, ILoggerFactory loggers, TrainingService service, ControlService control)
+    private static async Task<WebApplication> ListenAsync(
+        CoordinatorOptions options, ILoggerFactory loggers, ServerSecurity? security, TrainingService service, ControlService control)
     {
-        var server = TensorServer.Build(options, loggers, MapServices, service, control);
+        var server = TensorServer.Build(options, loggers, security, server => MapServices(server, security), [service, control, .. security is null ? [] : (object[])[security.Enrollment]]);
         try
         {
             await server.StartAsync();
@@ -227,9 +243,13 @@ public sealed class CoordinatorRun : IAsyncDisposable
         }
     }
 
-    private static void MapServices(WebApplication server)
+    private static void MapServices(WebApplication server, ServerSecurity? security)
     {
         server.MapGrpcService<TrainingService>();
         server.MapGrpcService<ControlService>();
+        if (security is not null)
+        {
+            server.MapGrpcService<EnrollmentService>();
+        }
     }
 }

@@ -1,5 +1,6 @@
 using DistTrain.Core.Training;
 using DistTrain.Transport;
+using DistTrain.Transport.Identity;
 using DistTrain.Transport.Wire;
 
 namespace DistTrain.Coordinator;
@@ -10,7 +11,7 @@ internal static class HelloRules
     private const int MaximumNameLength = 255;
 
     /// <summary>Why this worker may not join; null if it may.</summary>
-    public static Refused? Judge(WorkerMessage first, RunSpec spec, ReadOnlySpan<byte> knownAnswer, bool hasEnded, bool isFull, Quarantine quarantine)
+    public static Refused? Judge(WorkerMessage first, RunSpec spec, ReadOnlySpan<byte> knownAnswer, bool hasEnded, bool isFull, Quarantine quarantine, PeerIdentity? identity = null)
     {
         if (first.Hello is not { } hello)
         {
@@ -52,7 +53,8 @@ internal static class HelloRules
             return Refuse(RefusalReason.RunEnded, "The run has ended.", transient: true);
         }
 
-        if (quarantine.Holds(NameOf(hello), out var reason, out var left))
+        if (quarantine.Holds(NameOf(hello), out var reason, out var left)
+            || (identity is not null && quarantine.Holds(Quarantine.OfIdentity(identity), out reason, out left)))
         {
             return left == TimeSpan.MaxValue
                 ? Refuse(RefusalReason.Quarantined, $"This worker is sent away for good: {reason}. Look at its hardware before it computes anything again.")

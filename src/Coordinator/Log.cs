@@ -12,6 +12,12 @@ internal static partial class Log
     [LoggerMessage(101, LogLevel.Warning, "Listening on {EndPoint} without credentials (--insecure): whoever reaches it can join the run")]
     public static partial void Insecure(ILogger log, string endPoint);
 
+    [LoggerMessage(104, LogLevel.Information, "Listening with TLS: workers need a certificate of authority {Authority}, kept in {Directory}")]
+    public static partial void Secure(ILogger log, string authority, string directory);
+
+    [LoggerMessage(105, LogLevel.Information, "A certificate for worker {Name}, from {Peer}, by token {Token}")]
+    public static partial void Enrolled(ILogger log, string name, string peer, string token);
+
     [LoggerMessage(102, LogLevel.Warning, "{Who} exchanges tensors over gRPC, slower: no shared memory: {Reason}")]
     public static partial void NoSharedMemory(ILogger log, string who, string reason);
 

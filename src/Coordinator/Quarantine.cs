@@ -39,6 +39,12 @@ internal sealed class Quarantine(TimeProvider time)
         }
     }
 
+    /// <summary>The name under which an address is kept away from new certificates.</summary>
+    public static string OfAddress(System.Net.IPAddress address) => $"address {address}";
+
+    /// <summary>The name under which the holder of a certificate is kept away.</summary>
+    public static string OfIdentity(Transport.Identity.PeerIdentity identity) => $"certificate {identity.Name}";
+
     /// <summary>It sent what is not finite where another's computation was.</summary>
     public void NotFinite(string name, string reason) => Condemn(name, Longest, reason);
 

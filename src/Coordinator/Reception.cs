@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
+using System.Net;
 using DistTrain.Core.Formats;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
+using DistTrain.Transport.Identity;
 using DistTrain.Transport.Wire;
 
 namespace DistTrain.Coordinator;
@@ -21,14 +23,18 @@ internal sealed class Reception(
     private int _lastWorker;
 
     /// <summary>(1.2) Why this worker may not join; null if it may.</summary>
-    public Refused? Judge(WorkerMessage first, bool hasEnded) =>
-        HelloRules.Judge(first, spec, knownAnswer, hasEnded, _attached.Count >= options.MaximumWorkers, quarantine);
+    public Refused? Judge(WorkerMessage first, bool hasEnded, PeerIdentity? identity = null) =>
+        HelloRules.Judge(first, spec, knownAnswer, hasEnded, _attached.Count >= options.MaximumWorkers, quarantine, identity);
 
     /// <summary>(1.3) Takes a worker in; its welcome waits in its outbox.</summary>
-    public WorkerConnection Admit(Hello hello, string peer)
+    public WorkerConnection Admit(Hello hello, string peer, PeerIdentity? identity = null, IPAddress? address = null)
     {
         var info = new WorkerInfo(
-            Interlocked.Increment(ref _lastWorker), hello.Host, (int)hello.ProcessId, (int)hello.Threads, (int)hello.VectorBits, hello.BuildVersion, peer, HelloRules.NameOf(hello));
+            Interlocked.Increment(ref _lastWorker), hello.Host, (int)hello.ProcessId, (int)hello.Threads, (int)hello.VectorBits, hello.BuildVersion, peer, HelloRules.NameOf(hello))
+        {
+            Identity = identity,
+            Address = address,
+        };
         var connection = new WorkerConnection(info);
         var welcome = new Welcome
         {

@@ -132,6 +132,12 @@ internal sealed class Roster(ConductorSetup setup, Stragglers stragglers, Quaran
         if (isForGood)
         {
             quarantine.Lied(connection.Info.Name, reason);
+            // It could have another certificate from the token by which it had this one.
+            if (connection.Info is { Identity: { } identity, Address: { } address })
+            {
+                quarantine.Lied(Quarantine.OfIdentity(identity), reason);
+                quarantine.Lied(Quarantine.OfAddress(address), reason);
+            }
         }
         else
         {

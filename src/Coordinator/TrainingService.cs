@@ -1,7 +1,9 @@
 using System.Net.Sockets;
+using DistTrain.Coordinator.Identity;
 using DistTrain.Core.Data;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
+using DistTrain.Transport.Identity;
 using DistTrain.Transport.Wire;
 using Grpc.Core;
 
@@ -9,9 +11,12 @@ namespace DistTrain.Coordinator;
 
 /// <summary>The gRPC side of the coordinator: one <see cref="Attach"/> call per worker. It reads, checks and receives; the run loop decides.</summary>
 internal sealed class TrainingService(
-    RunSpec spec, Dataset dataset, CoordinatorOptions options, ClusterRun run, byte[] knownAnswer, TimeProvider time, string sharedMemoryPath)
+    RunSpec spec, Dataset dataset, CoordinatorOptions options, ClusterRun run, byte[] knownAnswer, TimeProvider time, string sharedMemoryPath,
+    Gatekeeper? gate = null)
     : TrainingEndpoint
 {
+    private static readonly TimeSpan EvictionInterval = TimeSpan.FromSeconds(1);
+
     private readonly Reception _reception = new(spec, options, run.Incarnation, knownAnswer, run.Quarantine, sharedMemoryPath);
 
     /// <inheritdoc/>
@@ -26,14 +31,16 @@ internal sealed class TrainingService(
         }
 
         // (1.2)
-        if (_reception.Judge(first, run.HasEnded) is { } refused)
+        var http = context.GetHttpContext();
+        var identity = gate is null ? null : Gatekeeper.WhoIs(http);
+        if (_reception.Judge(first, run.HasEnded, identity) is { } refused)
         {
             await run.TellAsync(new RunInput.Refused(Peer(context), $"{refused.Reason}: {refused.Text}"));
             await responseStream.WriteAsync(new CoordinatorMessage { Refused = refused });
             return;
         }
 
-        using var connection = _reception.Admit(first.Hello, Peer(context));
+        using var connection = _reception.Admit(first.Hello, Peer(context), identity, http.Connection.RemoteIpAddress);
         try
         {
             await ServeAsync(connection, requestStream, responseStream, context);
@@ -75,20 +82,47 @@ internal sealed class TrainingService(
         var reader = new WorkerReader(connection, spec, dataset, run);
         var reading = ReadAsync(reader, requests, ended.Token);
 
+        var evicted = UntilEvictedAsync(connection.Info.Identity, ended.Token);
+
         // Reading ends first, with the worker's goodbye or its death; if writing fails first, the connection is dead as well.
-        if (await Task.WhenAny(reading, pump) == pump && !pump.IsCompletedSuccessfully)
+        var first = await Task.WhenAny(reading, pump, evicted);
+        if (first == evicted || (first == pump && !pump.IsCompletedSuccessfully))
         {
             await ended.CancelAsync();
         }
 
         var (reason, inOrder) = await reading;
         await ended.CancelAsync();
+        if (await evicted)
+        {
+            (reason, inOrder) = ($"token {connection.Info.Identity!.TokenId} was revoked", false);
+        }
+
         await pump.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await run.TellAsync(new RunInput.Left(connection, reason, inOrder));
-        if (connection.Aborted.IsCancellationRequested)
+        if (connection.Aborted.IsCancellationRequested || await evicted)
         {
             // Resets the stream at once, whatever is still unread or unsent.
             context.GetHttpContext().Abort();
+        }
+    }
+
+    /// <summary>(9.3) True when the worker may stay no longer; false when the call has ended before.</summary>
+    private async Task<bool> UntilEvictedAsync(PeerIdentity? identity, CancellationToken ended)
+    {
+        using var timer = new PeriodicTimer(EvictionInterval, time);
+        try
+        {
+            do
+            {
+                await timer.WaitForNextTickAsync(ended);
+            }
+            while (gate is null || identity is null || gate.MayStay(identity));
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
         }
     }
 

@@ -1,3 +1,6 @@
+using System.Net;
+using DistTrain.Transport.Identity;
+
 namespace DistTrain.Coordinator;
 
 /// <summary>A worker, as it introduced itself.</summary>
@@ -11,6 +14,12 @@ namespace DistTrain.Coordinator;
 /// <param name="Name">The name that it keeps when it comes again; not trusted for anything but to keep it away.</param>
 public sealed record WorkerInfo(int Id, string Host, int ProcessId, int Threads, int VectorBits, string BuildVersion, string Peer, string Name)
 {
+    /// <summary>Who it has proved to be; null where nobody has to.</summary>
+    public PeerIdentity? Identity { get; init; }
+
+    /// <summary>The address it came from; null if it has none.</summary>
+    public IPAddress? Address { get; init; }
+
     /// <summary>Whether it shares memory with the coordinator; else tensors travel over gRPC.</summary>
     public bool SharesMemory { get; init; }
 

@@ -71,6 +71,11 @@ internal sealed class Attachment : IComputeListener
             await LeaveAsync(end.Reason, Task.CompletedTask, pump);
             return end;
         }
+        catch (RpcException e) when (e.StatusCode is StatusCode.Unauthenticated or StatusCode.PermissionDenied && !stop.IsCancellationRequested)
+        {
+            // (9.2)
+            return new AttachmentEnd(new WorkerOutcome(WorkerOutcome.Refused, e.Status.Detail), e.Status.Detail, _spec is not null);
+        }
         catch (Exception e) when (e is RpcException or IOException or OperationCanceledException or InvalidOperationException or TimeoutException)
         {
             return stop.IsCancellationRequested

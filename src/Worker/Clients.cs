@@ -1,6 +1,8 @@
+using System.Net.Security;
 using System.Net.Sockets;
 using DistTrain.Transport;
 using DistTrain.Transport.Wire;
+using DistTrain.Worker.Identity;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
@@ -22,16 +24,23 @@ internal sealed class Clients : IDisposable
     static Clients() => AppContext.SetSwitch("System.Net.SocketsHttpHandler.Http2FlowControl.DisableDynamicWindowSizing", true);
 
     /// <summary>Nothing is connected before the first call.</summary>
-    public Clients(Uri address, Interceptor? interceptor = null, UnixDomainSocketEndPoint? socketFile = null)
+    /// <param name="address">The coordinator's.</param>
+    /// <param name="interceptor">Sees every message; for tests.</param>
+    /// <param name="socketFile">The coordinator's socket, in place of the address' host and port.</param>
+    /// <param name="tls">How to talk to it; null in clear.</param>
+    public Clients(Uri address, Interceptor? interceptor = null, UnixDomainSocketEndPoint? socketFile = null, SslClientAuthenticationOptions? tls = null)
     {
-        _tensors = Open(address, socketFile);
-        _heartbeats = Open(address, socketFile);
+        _tensors = Open(address, socketFile, tls);
+        _heartbeats = Open(address, socketFile, tls);
         Tensors = interceptor is null ? _tensors.CreateCallInvoker() : _tensors.Intercept(interceptor);
         Heartbeats = new Training.TrainingClient(_heartbeats);
     }
 
     /// <summary>For <see cref="AttachCall"/>.</summary>
     public CallInvoker Tensors { get; }
+
+    /// <summary>For calls beside a run's.</summary>
+    public CallInvoker Others => _heartbeats.CreateCallInvoker();
 
     /// <summary>For <c>Heartbeat</c>.</summary>
     public Training.TrainingClient Heartbeats { get; }
@@ -43,7 +52,7 @@ internal sealed class Clients : IDisposable
         _heartbeats.Dispose();
     }
 
-    private static GrpcChannel Open(Uri address, UnixDomainSocketEndPoint? socketFile) => GrpcChannel.ForAddress(address, new GrpcChannelOptions
+    private static GrpcChannel Open(Uri address, UnixDomainSocketEndPoint? socketFile, SslClientAuthenticationOptions? tls) => GrpcChannel.ForAddress(address, new GrpcChannelOptions
     {
         MaxReceiveMessageSize = Protocol.MaximumMessageBytes,
         MaxSendMessageSize = Protocol.MaximumMessageBytes,
@@ -59,6 +68,9 @@ internal sealed class Clients : IDisposable
             ConnectCallback = CoordinatorAddress.ConnectCallback(socketFile),
             InitialHttp2StreamWindowSize = Protocol.WindowBytes,
             EnableMultipleHttp2Connections = false,
+            SslOptions = tls ?? new SslClientAuthenticationOptions(),
+            // A call that goes on keeps its connection; the next one is made with the certificate of its time.
+            PooledConnectionLifetime = tls is null ? Timeout.InfiniteTimeSpan : WorkerCredentials.ConnectionLifetime,
         },
     });
 }

@@ -24,6 +24,18 @@ internal static partial class Log
     [LoggerMessage(204, LogLevel.Error, "Giving up: {Reason}")]
     public static partial void GivingUp(ILogger log, string reason);
 
+    [LoggerMessage(205, LogLevel.Information, "A certificate for this worker, {Name}, good until {Until:u}")]
+    public static partial void Enrolled(ILogger log, string name, DateTimeOffset until);
+
+    [LoggerMessage(206, LogLevel.Information, "This worker's certificate was renewed, good until {Until:u}")]
+    public static partial void Renewed(ILogger log, DateTimeOffset until);
+
+    [LoggerMessage(207, LogLevel.Warning, "This worker's certificate was not renewed: {Reason}. It is good until {Until:u}")]
+    public static partial void NotRenewed(ILogger log, string reason, DateTimeOffset until);
+
+    [LoggerMessage(208, LogLevel.Warning, "The certificate in {File} is of authority {Actual}, not of {Wanted}: not used")]
+    public static partial void OtherAuthority(ILogger log, string file, string actual, string wanted);
+
     [LoggerMessage(210, LogLevel.Information, "Asking the coordinator for dataset {Name}, {Bytes} bytes")]
     public static partial void AskingForDataset(ILogger log, string name, long bytes);
 

@@ -3,6 +3,7 @@ using DistTrain.Core;
 using DistTrain.Core.Data;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
+using DistTrain.Transport.Identity;
 using DistTrain.Transport.SharedMemory;
 using Grpc.Core.Interceptors;
 
@@ -24,6 +25,18 @@ public sealed record WorkerOptions
 
     /// <summary>Whether to share memory with a coordinator on this host; default true where the system can.</summary>
     public bool SharesMemory { get; init; } = RunSegment.IsSupported;
+
+    /// <summary>By which the worker gets a certificate; null if it has one, or needs none.</summary>
+    public JoinToken? Token { get; init; }
+
+    /// <summary>The hash of the authority whose coordinator is meant (<see cref="CertificateRules.HashOf"/>); null if a kept certificate says it, or it does not matter.</summary>
+    public string? AuthorityHash { get; init; }
+
+    /// <summary>The file that the certificate is kept in, so that a worker which starts again needs no token; null, the default, for nowhere.</summary>
+    public string? CertificateFile { get; init; }
+
+    /// <summary>Whether everything goes over TLS; else in clear.</summary>
+    public bool IsSecure => Token is not null || AuthorityHash is not null || CertificateFile is not null;
 
     /// <summary>Threads that share a lease; at least 1, default 1.</summary>
     public int Threads { get; init; } = 1;
@@ -68,15 +81,16 @@ public sealed record WorkerOptions
             return new Uri("http://localhost/");
         }
 
-        var text = Coordinator.Contains("://", StringComparison.Ordinal) ? Coordinator : $"http://{Coordinator}";
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttp || uri.Host.Length == 0 || uri.PathAndQuery != "/")
+        var scheme = IsSecure ? Uri.UriSchemeHttps : Uri.UriSchemeHttp;
+        var text = Coordinator.Contains("://", StringComparison.Ordinal) ? Coordinator : $"{scheme}://{Coordinator}";
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme != scheme || uri.Host.Length == 0 || uri.PathAndQuery != "/")
         {
             throw new InvalidInputException($"'{Coordinator}' is no coordinator address; it must be HOST:PORT, for example 127.0.0.1:{Protocol.DefaultPort}, or unix:PATH.");
         }
 
-        // A URI without a port means 80, which is nobody's coordinator unless the user wrote it.
+        // A URI without a port means 80 or 443, which is nobody's coordinator unless the user wrote it.
         var builder = new UriBuilder(uri);
-        if (uri.IsDefaultPort && !text.TrimEnd('/').EndsWith(":80", StringComparison.Ordinal))
+        if (uri.IsDefaultPort && !text.TrimEnd('/').EndsWith($":{uri.Port}", StringComparison.Ordinal))
         {
             builder.Port = Protocol.DefaultPort;
         }
@@ -92,6 +106,21 @@ public sealed record WorkerOptions
         if (Name.Length > MaximumNameLength || Name.Any(char.IsControl))
         {
             throw new InvalidInputException($"The worker's name has {Name.Length} characters; it must have at most {MaximumNameLength}, and no control characters.");
+        }
+
+        if (Token is not null && AuthorityHash is null)
+        {
+            throw new InvalidInputException("--token goes with --ca-hash: the token is sent to nobody but the coordinator of that authority. Paste the whole line that 'disttrain token create' printed.");
+        }
+
+        if (AuthorityHash is { } hash && !CertificateRules.IsHash(hash))
+        {
+            throw new InvalidInputException("--ca-hash is no authority's hash; it must be sha256: and 64 digits from 0 to f, as 'disttrain token create' prints it.");
+        }
+
+        if (IsSecure && SocketFile() is not null)
+        {
+            throw new InvalidInputException($"{Coordinator} is for this user alone and takes no certificates: leave out --token, --ca-hash and --certificate.");
         }
 
         if (Threads < 1)

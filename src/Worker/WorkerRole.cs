@@ -1,5 +1,7 @@
 using DistTrain.Core.Kernels;
 using DistTrain.Transport;
+using DistTrain.Worker.Identity;
+using Grpc.Core;
 using Microsoft.Extensions.Logging;
 
 namespace DistTrain.Worker;
@@ -62,7 +64,10 @@ public static class WorkerRole
 #pragma warning disable CA5394 // Spreading reconnects needs no secrecy.
         var backoff = new Backoff(Random.Shared.NextDouble);
 #pragma warning restore CA5394
-        using var clients = new Clients(options.Address(), options.Interceptor, options.SocketFile());
+        using var credentials = new WorkerCredentials(options, log, time);
+        using var clients = new Clients(options.Address(), options.Interceptor, options.SocketFile(), credentials.Client());
+        using var renewal = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var renewing = options.IsSecure ? credentials.RenewAsync(clients.Others, renewal.Token) : Task.CompletedTask;
         // What an interceptor is to see must go over the wire.
         var sharesMemory = options.SharesMemory && options.Interceptor is null;
         var since = time.GetTimestamp();
@@ -73,9 +78,23 @@ public static class WorkerRole
             while (true)
             {
                 stop.ThrowIfCancellationRequested();
-                var attachment = new Attachment(clients, options, knownAnswer, datasets, log, time, sharesMemory);
-                var end = await attachment.RunAsync(left, stop);
-                sharesMemory &= !attachment.SharingFailed;
+                AttachmentEnd end;
+                if (await IdentifyAsync(credentials, stop) is { } failed)
+                {
+                    end = failed;
+                }
+                else
+                {
+                    var attachment = new Attachment(clients, options, knownAnswer, datasets, log, time, sharesMemory);
+                    end = await attachment.RunAsync(left, stop);
+                    sharesMemory &= !attachment.SharingFailed;
+                }
+
+                if (credentials.TakeRefusal() is { } impostor)
+                {
+                    return new WorkerOutcome(WorkerOutcome.Refused, $"What answers at {address} is not the coordinator that was meant: {impostor}.");
+                }
+
                 if (end.Outcome is { } outcome)
                 {
                     return outcome;
@@ -94,7 +113,7 @@ public static class WorkerRole
                 {
                     return new WorkerOutcome(
                         WorkerOutcome.NoCoordinator,
-                        $"no coordinator at {address} within {timeout.TotalSeconds:0.###} s ({end.Reason}). Check the address, or start it with: disttrain coordinator --listen {address}");
+                        $"no coordinator at {address} within {timeout.TotalSeconds:0.###} s ({end.Reason}). Check the address, or start it with: disttrain coordinator --listen {address}.{(options.IsSecure || options.SocketFile() is not null ? "" : " One that uses TLS takes workers with --token and --ca-hash.")}");
                 }
 
                 Log.Retrying(log, address, end.Reason, left.TotalSeconds);
@@ -107,6 +126,30 @@ public static class WorkerRole
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             return new WorkerOutcome(WorkerOutcome.Done, "asked to stop");
+        }
+        finally
+        {
+            await renewal.CancelAsync();
+            await renewing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>(9.1) Null if the worker can show who it is, or need not.</summary>
+    private static async Task<AttachmentEnd?> IdentifyAsync(WorkerCredentials credentials, CancellationToken stop)
+    {
+        try
+        {
+            await credentials.EnsureAsync(stop);
+            return null;
+        }
+        catch (RefusedException e)
+        {
+            return new AttachmentEnd(new WorkerOutcome(WorkerOutcome.Refused, e.Message), e.Message, false);
+        }
+        catch (RpcException e)
+        {
+            stop.ThrowIfCancellationRequested();
+            return new AttachmentEnd(null, e.Status.Detail, false);
         }
     }
 }

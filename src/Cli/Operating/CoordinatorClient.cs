@@ -1,6 +1,8 @@
+using System.Net.Security;
 using System.Net.Sockets;
 using DistTrain.Core;
 using DistTrain.Transport;
+using DistTrain.Transport.Identity;
 using DistTrain.Transport.Wire;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -33,25 +35,35 @@ public sealed class CoordinatorClient : IDisposable
     private readonly GrpcChannel _channel;
     private readonly Control.ControlClient _client;
     private readonly CancellationToken _stop;
+    private readonly PeerCredentials? _credentials;
+    private volatile string? _impostor;
 
     /// <summary>Connects to nobody yet.</summary>
     /// <param name="address">Where the run is.</param>
     /// <param name="time">The clock.</param>
     /// <param name="stop">The operator does not want to wait any longer.</param>
-    public CoordinatorClient(RunAddress address, TimeProvider time, CancellationToken stop)
+    /// <param name="credentials">The operator's, taken over; null in clear.</param>
+    public CoordinatorClient(RunAddress address, TimeProvider time, CancellationToken stop, PeerCredentials? credentials = null)
     {
+        _credentials = credentials;
         (_address, _time, _stop) = (address, time, stop);
         try
         {
             var socket = address.EndPoint as UnixDomainSocketEndPoint;
-            _channel = GrpcChannel.ForAddress($"http://{(socket is null ? address.ToString() : "localhost")}", new GrpcChannelOptions
+            _channel = GrpcChannel.ForAddress($"{(credentials is null ? "http" : "https")}://{(socket is null ? address.ToString() : "localhost")}", new GrpcChannelOptions
             {
                 MaxReceiveMessageSize = Protocol.MaximumMessageBytes,
                 DisposeHttpClient = true,
                 MaxReconnectBackoff = RetryInterval * 2,
                 InitialReconnectBackoff = RetryInterval,
                 // A coordinator is never behind a web proxy, whatever the environment says.
-                HttpHandler = new SocketsHttpHandler { UseProxy = false, ConnectTimeout = AnswerDeadline, ConnectCallback = CoordinatorAddress.ConnectCallback(socket) },
+                HttpHandler = new SocketsHttpHandler
+                {
+                    UseProxy = false,
+                    ConnectTimeout = AnswerDeadline,
+                    ConnectCallback = CoordinatorAddress.ConnectCallback(socket),
+                    SslOptions = credentials is null ? new SslClientAuthenticationOptions() : PeerCredentials.ToClient(time, () => credentials, reason => _impostor = reason),
+                },
             });
         }
         catch (UriFormatException e)
@@ -74,6 +86,10 @@ public sealed class CoordinatorClient : IDisposable
             try
             {
                 return await AskAsync((client, options) => client.StatusAsync(new StatusRequest { Target = _address.Target }, options), left).ConfigureAwait(false);
+            }
+            catch (RpcException) when (_impostor is { } reason)
+            {
+                throw new RefusedByRunException($"What answers at {_address} is not the run that was meant: {reason}. --identity names the directory of the coordinator's authority.");
             }
             catch (RpcException e) when (IsNobody(e) && !_stop.IsCancellationRequested)
             {
@@ -112,7 +128,11 @@ public sealed class CoordinatorClient : IDisposable
         TryAsync((client, options) => client.ScaleAsync(new ScaleRequest { Target = _address.Target, Workers = (uint)workers }, options), AnswerDeadline);
 
     /// <inheritdoc/>
-    public void Dispose() => _channel.Dispose();
+    public void Dispose()
+    {
+        _channel.Dispose();
+        _credentials?.Dispose();
+    }
 
     private async Task<T> TryAsync<T>(Func<Control.ControlClient, CallOptions, AsyncUnaryCall<T>> ask, TimeSpan deadline)
     {
@@ -142,7 +162,7 @@ public sealed class CoordinatorClient : IDisposable
         {
             throw new OperationCanceledException("Stopped.", e, _stop);
         }
-        catch (RpcException e) when (e.StatusCode is StatusCode.PermissionDenied or StatusCode.FailedPrecondition or StatusCode.InvalidArgument)
+        catch (RpcException e) when (e.StatusCode is StatusCode.Unauthenticated or StatusCode.PermissionDenied or StatusCode.FailedPrecondition or StatusCode.InvalidArgument)
         {
             throw new RefusedByRunException(Printable(e.Status.Detail));
         }
@@ -158,7 +178,9 @@ public sealed class CoordinatorClient : IDisposable
 
     private static bool IsNobody(RpcException e) => e.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Internal or StatusCode.Unknown;
 
-    private string Advice() => _address.Directory is { } directory
+    private string Advice() => (_credentials is null && _address.EndPoint is not UnixDomainSocketEndPoint ? "If it uses TLS, say so with --tls. " : "") + WhereElse();
+
+    private string WhereElse() => _address.Directory is { } directory
         ? $"The run in {directory} has ended or died: its log says how, and 'disttrain train --resume auto --out {directory}' goes on with it."
         : "Name the run with --run DIR, or its address, which 'disttrain train' prints, with --coordinator HOST:PORT or unix:PATH.";
 

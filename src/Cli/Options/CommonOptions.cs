@@ -225,6 +225,44 @@ public static class CommonOptions
     public static readonly Setting<bool> Insecure = Settings.Flag(
         "--insecure", "Serve beyond this machine without credentials: anybody who reaches the port can join.");
 
+    /// <summary>--identity</summary>
+    public static readonly Setting<string> Identity = Settings.Text(
+        "--identity", "DIR", "Where the coordinator keeps its authority, the operator's certificate and the tokens. Default disttrain/identity in the user's configuration.");
+
+    /// <summary>--tls</summary>
+    public static readonly Setting<bool> Tls = Settings.Flag("--tls", "Use TLS and certificates on this machine too; beyond it they are used in any case.");
+
+    /// <summary>--tls of an operator</summary>
+    public static readonly Setting<bool> OperatorTls = Settings.Flag("--tls", "The run on this machine uses TLS and certificates; beyond it that goes without saying.");
+
+    /// <summary>--token</summary>
+    public static readonly Setting<string> Token = Settings.Text(
+        "--token", "TOKEN", "Join by this token, as the coordinator or 'disttrain token create' prints it. Others see a command line: DISTTRAIN_TOKEN and --token-file hide it.");
+
+    /// <summary>--token-file</summary>
+    public static readonly Setting<string> TokenFile = Settings.Text("--token-file", "FILE", "File with the token, in place of --token.");
+
+    /// <summary>--ca-hash</summary>
+    public static readonly Setting<string> AuthorityHash = Settings.Text(
+        "--ca-hash", "sha256:…", "Join no coordinator but that of this authority; printed with the token.");
+
+    /// <summary>--certificate</summary>
+    public static readonly Setting<string> Certificate = Settings.Text(
+        "--certificate", "FILE", "Keep the worker's certificate there, so that it starts again without a token. Default: nowhere.");
+
+    /// <summary>--valid</summary>
+    public static readonly Setting<TimeSpan> TokenLifetime = new("--valid", "Nh|Nd", "How long the token gets workers in, in hours or days, at most 365d. Default 24h.", ReadLifetime);
+
+    /// <summary>--uses</summary>
+    public static readonly Setting<int> TokenUses = Settings.Count("--uses", "How many workers the token gets in, at least 1. Default any number.", 1);
+
+    /// <summary>--coordinator of a token</summary>
+    public static readonly Setting<EndPoint> TokenAddress = Settings.Address(
+        "--coordinator", $"Where workers will find the coordinator; for the line to paste. Default this host's name and port {DefaultPort}.");
+
+    /// <summary>How a worker shows who it is.</summary>
+    public static readonly IReadOnlyList<Setting> OfJoining = [Token, TokenFile, AuthorityHash, Certificate];
+
     /// <summary>--coordinator</summary>
     public static readonly Setting<EndPoint> Coordinator = Settings.Address(
         "--coordinator", $"Address of the coordinator. Default 127.0.0.1:{DefaultPort}.");
@@ -263,6 +301,9 @@ public static class CommonOptions
     public static readonly Setting<TimeSpan> FindTimeout = Settings.Seconds(
         "--start-timeout", $"Seconds to look for the run. Default {DefaultFindTimeout.TotalSeconds}.");
 
+    /// <summary>How an operator finds a run and shows who it is.</summary>
+    public static readonly IReadOnlyList<Setting> OfOperator = [RunAddress, Run, Identity, OperatorTls, FindTimeout];
+
     /// <summary>--run of a replay</summary>
     public static readonly Setting<string> RunToReplay = Settings.Text("--run", "DIR", "Run directory, also of a run that is going on; nothing is written there.");
 
@@ -285,6 +326,22 @@ public static class CommonOptions
         .. OfModel, Dataset, Data, Holdout, HoldoutSeed, Epochs, Steps, EvaluateEvery, BatchSize, Optimizer, LearningRate, Momentum, Alpha, Beta1, Beta2,
         Epsilon, .. LearningOptions.All, Seed, Shards, .. SampleOptions.All,
     ];
+
+    private static TimeSpan ReadLifetime(string text)
+    {
+        const int MostDays = 365;
+        const int HoursOfDay = 24;
+        if (text.Length > 1 && int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var count) && text[^1] is 'h' or 'd')
+        {
+            var hours = text[^1] == 'd' ? (long)count * HoursOfDay : count;
+            if (hours is > 0 and <= MostDays * HoursOfDay)
+            {
+                return TimeSpan.FromHours(hours);
+            }
+        }
+
+        throw new FormatException("a number of hours or days, for example 12h or 30d, at most 365d.");
+    }
 
     private static Setting<ulong> SeedOption(string name, string help) => new(name, "N", help, text =>
         ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed)

@@ -1,4 +1,5 @@
 using System.Net;
+using DistTrain.Cli.Operating;
 using DistTrain.Cli.Options;
 using DistTrain.Cli.Processes;
 using DistTrain.Cli.Verbs;
@@ -32,9 +33,9 @@ public static class ClusterTraining
             new RunContinuation(context.Run.Journal.Incarnation, context.From, context.Run.Journal)).ConfigureAwait(false);
         await using var server = run.ConfigureAwait(false);
         var address = run.Address;
-        context.Run.Announce(address);
+        context.Run.Announce(RunAddress.ToAnnounce(address, options.Identity is not null));
         context.Reporter.Start(address);
-        context.Run.Log.Information($"Workers can join: disttrain worker --coordinator {address}");
+        context.Run.Log.Information($"Workers can join: disttrain worker --coordinator {address}{(options.Identity is null ? "" : ", with --token and --ca-hash")}");
 
         var workers = new WorkerProcesses(
             context, surroundings, options.Listen is IPEndPoint ? Reachable(run.EndPoint).ToString() : address, threads, options.StartTimeout, () => run.HasEnded || call.Stop.Token.IsCancellationRequested, Remain);

@@ -1,4 +1,5 @@
 using System.Net;
+using DistTrain.Cli.Operating;
 using DistTrain.Cli.Options;
 using DistTrain.Cli.Runs;
 using DistTrain.Coordinator;
@@ -17,7 +18,7 @@ public sealed class CoordinatorVerb : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
-        CommonOptions.Listen, CommonOptions.Insecure, CommonOptions.WorkersToStart, .. CommonOptions.OfMembership, .. CommonOptions.OfRun, CommonOptions.Out, .. CommonOptions.OfCheckpoints, CommonOptions.Config,
+        CommonOptions.Listen, CommonOptions.Identity, CommonOptions.Tls, CommonOptions.Insecure, CommonOptions.WorkersToStart, .. CommonOptions.OfMembership, .. CommonOptions.OfRun, CommonOptions.Out, .. CommonOptions.OfCheckpoints, CommonOptions.Config,
         CommonOptions.StartTimeout, CommonOptions.Json, CommonOptions.ProgressInterval,
     ];
 
@@ -25,14 +26,22 @@ public sealed class CoordinatorVerb : Verb
     public override async Task<int> RunAsync(VerbCall call)
     {
         var values = call.Values;
+        var listen = await ClusterTraining.FindAddress(
+            values.Get(CommonOptions.Listen, new DnsEndPoint("127.0.0.1", CommonOptions.DefaultPort)), call.Stop.Token).ConfigureAwait(false);
+        using var identity = IdentityPlace.OfCoordinator(call, listen);
         var options = ClusterTraining.Options(Membership.OfCoordinator(values)) with
         {
-            Listen = await ClusterTraining.FindAddress(
-                values.Get(CommonOptions.Listen, new DnsEndPoint("127.0.0.1", CommonOptions.DefaultPort)), call.Stop.Token).ConfigureAwait(false),
+            Listen = listen,
+            Identity = identity,
             Insecure = values.Get(CommonOptions.Insecure, false),
             StartTimeout = values.Get(CommonOptions.StartTimeout, CommonOptions.DefaultStartTimeout),
         };
         options.Validate();
+        if (identity is not null)
+        {
+            IdentityPlace.Greet(call, identity, listen);
+        }
+
         return await TrainingRun.RunAsync(
             call, options.WorkersToStart, threads: null, context => ClusterTraining.RunAsync(context, options, count: 0, threads: 1, call)).ConfigureAwait(false);
     }

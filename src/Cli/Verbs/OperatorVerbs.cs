@@ -12,13 +12,15 @@ public abstract class OperatorVerb : Verb
     private protected const string Finding = "Example: disttrain";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Setting> Settings { get; } = [CommonOptions.RunAddress, CommonOptions.Run, CommonOptions.FindTimeout];
+    public override IReadOnlyList<Setting> Settings { get; } = [.. CommonOptions.OfOperator];
 
     /// <inheritdoc/>
     public override async Task<int> RunAsync(VerbCall call)
     {
         Check(call);
-        using var client = new CoordinatorClient(RunAddress.Of(call), call.Surroundings.Time, call.Stop.Token);
+        var address = RunAddress.Of(call);
+        using var client = new CoordinatorClient(
+            address, call.Surroundings.Time, call.Stop.Token, address.IsSecure ? IdentityPlace.OperatorCredentials(call, address) : null);
         var status = await client.FindAsync(call.Values.Get(CommonOptions.FindTimeout, CommonOptions.DefaultFindTimeout)).ConfigureAwait(false);
         await AskAsync(call, client, status).ConfigureAwait(false);
         return ExitCode.Done;
@@ -125,4 +127,20 @@ public sealed class ScaleVerb : OperatorVerb
         int.TryParse(call.Argument, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count <= CommonOptions.MostWorkers
             ? count
             : throw new InvalidInputException($"N is '{call.Argument}'; it must be a whole number from 0 to {CommonOptions.MostWorkers}.");
+}
+
+/// <summary><c>health</c>: for probes of container engines, which have no shell to ask with.</summary>
+public sealed class HealthVerb : OperatorVerb
+{
+    /// <inheritdoc/>
+    public override string Name => "health";
+
+    /// <inheritdoc/>
+    public override string Help => "Say whether a coordinator answers: exit code 0 if so, 3 if nobody does, 2 if it does not want to. For probes. Example: disttrain health --coordinator 127.0.0.1:29500 --tls";
+
+    private protected override Task AskAsync(VerbCall call, CoordinatorClient client, StatusReply status)
+    {
+        Say(call, $"ok: {StatusVerb.Word(status.Phase)}, step {status.Step} of {status.Steps}, {status.Workers.Count} workers");
+        return Task.CompletedTask;
+    }
 }

@@ -19,7 +19,7 @@ public sealed partial class StatusVerb : OperatorVerb
     public override string Help => $"Show how a run stands and what each of its workers does. {Finding} status --run runs/mine";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Setting> Settings { get; } = [CommonOptions.RunAddress, CommonOptions.Run, CommonOptions.FindTimeout, CommonOptions.Json];
+    public override IReadOnlyList<Setting> Settings { get; } = [.. CommonOptions.OfOperator, CommonOptions.Json];
 
     private protected override Task AskAsync(VerbCall call, CoordinatorClient client, StatusReply status)
     {
@@ -30,7 +30,7 @@ public sealed partial class StatusVerb : OperatorVerb
     }
 
     /// <summary>What it does, as a word.</summary>
-    private static string Word(RunPhase phase) => phase switch
+    internal static string Word(RunPhase phase) => phase switch
     {
         RunPhase.WaitingForWorkers => "waiting",
         RunPhase.Paused => "paused",

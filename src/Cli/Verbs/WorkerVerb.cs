@@ -2,7 +2,9 @@ using System.Net;
 using DistTrain.Cli.Data;
 using DistTrain.Cli.Options;
 using DistTrain.Cli.Runs;
+using DistTrain.Core;
 using DistTrain.Transport;
+using DistTrain.Transport.Identity;
 using DistTrain.Worker;
 
 namespace DistTrain.Cli.Verbs;
@@ -19,7 +21,7 @@ public sealed class WorkerVerb : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
-        CommonOptions.Coordinator, CommonOptions.Threads, CommonOptions.Data, CommonOptions.StartTimeout, CommonOptions.ReconnectTimeout, CommonOptions.Transport, CommonOptions.Config,
+        CommonOptions.Coordinator, .. CommonOptions.OfJoining, CommonOptions.Threads, CommonOptions.Data, CommonOptions.StartTimeout, CommonOptions.ReconnectTimeout, CommonOptions.Transport, CommonOptions.Config,
         CommonOptions.WorkerName, CommonOptions.EndWithInput,
     ];
 
@@ -33,6 +35,9 @@ public sealed class WorkerVerb : Verb
         var options = new WorkerOptions
         {
             Coordinator = CoordinatorAddress.Text(coordinator),
+            Token = FindToken(values, surroundings),
+            AuthorityHash = values.FindText(CommonOptions.AuthorityHash),
+            CertificateFile = values.FindText(CommonOptions.Certificate) is { } certificate ? surroundings.Resolve(certificate) : null,
             Name = values.FindText(CommonOptions.WorkerName) ?? "",
             Threads = values.Get(CommonOptions.Threads, surroundings.Cores),
             SharesMemory = CommonOptions.SharesMemory(values),
@@ -45,5 +50,17 @@ public sealed class WorkerVerb : Verb
         var outcome = await WorkerRole.RunAsync(options, loggers, surroundings.Time, call.Stop.Token).ConfigureAwait(false);
         // The log has told the reason already.
         return outcome.ExitCode;
+    }
+
+    private static JoinToken? FindToken(SettingValues values, Surroundings surroundings)
+    {
+        if (values.FindText(CommonOptions.TokenFile) is not { } file)
+        {
+            return values.FindText(CommonOptions.Token) is { } text ? JoinToken.Parse(text, values.Place(CommonOptions.Token)) : null;
+        }
+
+        return values.Has(CommonOptions.Token)
+            ? throw new InvalidInputException($"{values.Place(CommonOptions.Token)} and {values.Place(CommonOptions.TokenFile)} both give a token; give one of the two.")
+            : JoinToken.Parse(PrivateFile.Read(surroundings.Resolve(file), isSecret: true), $"What {file} holds");
     }
 }

@@ -1,0 +1,117 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using DistTrain.Cli.Operating;
+using DistTrain.Cli.Options;
+using DistTrain.Coordinator.Identity;
+using DistTrain.Core;
+using DistTrain.Transport;
+
+namespace DistTrain.Cli.Verbs;
+
+/// <summary>A verb on the tokens that a coordinator of this user gives; it works whether one runs or not.</summary>
+public abstract class TokenVerb : Verb
+{
+    /// <inheritdoc/>
+    public override async Task<int> RunAsync(VerbCall call)
+    {
+        using var identity = IdentityDirectory.Open(IdentityPlace.Find(call), call.Surroundings.Time.GetUtcNow());
+        Change(call, identity);
+        await call.Surroundings.Output.FlushAsync().ConfigureAwait(false);
+        return ExitCode.Done;
+    }
+
+    private protected abstract void Change(VerbCall call, IdentityDirectory identity);
+}
+
+/// <summary><c>token create</c></summary>
+public sealed partial class TokenCreateVerb : TokenVerb
+{
+    /// <inheritdoc/>
+    public override string Name => "token create";
+
+    /// <inheritdoc/>
+    public override string Help => "Make a token that gets workers in, and print the line by which they join. Example: disttrain token create --valid 12h --uses 4";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Settings { get; } =
+        [CommonOptions.TokenLifetime, CommonOptions.TokenUses, CommonOptions.TokenAddress, CommonOptions.Identity, CommonOptions.Json];
+
+    private protected override void Change(VerbCall call, IdentityDirectory identity)
+    {
+        var values = call.Values;
+        var now = call.Surroundings.Time.GetUtcNow();
+        var lifetime = values.Get(CommonOptions.TokenLifetime, TokenStore.DefaultLifetime);
+        var address = CoordinatorAddress.Text(values.Get(CommonOptions.TokenAddress, new DnsEndPoint(Environment.MachineName, CommonOptions.DefaultPort)));
+        var token = identity.Tokens.Create(now, lifetime, values.Has(CommonOptions.TokenUses) ? values.Get(CommonOptions.TokenUses, 0) : null);
+        var line = IdentityPlace.JoinLine(address, token, identity.Authority.Hash);
+        call.Surroundings.Output.WriteLine(values.Get(CommonOptions.Json, false)
+            ? JsonSerializer.Serialize(new Created("token", token.Id, token.Reveal(), identity.Authority.Hash, now + lifetime, line), CreatedJson.Default.Created)
+            : line);
+    }
+
+    private sealed record Created(string Event, string Id, string Token, string CaHash, DateTimeOffset ExpiresUtc, string JoinLine);
+
+    [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+    [JsonSerializable(typeof(Created))]
+    private sealed partial class CreatedJson : JsonSerializerContext;
+}
+
+/// <summary><c>token list</c></summary>
+public sealed class TokenListVerb : TokenVerb
+{
+    /// <inheritdoc/>
+    public override string Name => "token list";
+
+    /// <inheritdoc/>
+    public override string Help => "List the tokens, without their secrets, and the authority's hash.";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Settings { get; } = [CommonOptions.Identity];
+
+    private protected override void Change(VerbCall call, IdentityDirectory identity)
+    {
+        var output = call.Surroundings.Output;
+        var now = call.Surroundings.Time.GetUtcNow();
+        output.WriteLine($"authority {identity.Authority.Hash} in {identity.Path}");
+        foreach (var token in identity.Tokens.List())
+        {
+            var state = token.IsRevoked ? "revoked"
+                : token.IsOpen(now) ? "open"
+                : now >= token.ExpiresUtc ? "expired" : "used up";
+            var uses = token.UsesLeft is { } left ? $", {left.ToString(CultureInfo.InvariantCulture)} uses left" : "";
+            output.WriteLine($"{token.Id}  {state}, made {Text(token.CreatedUtc)}, good until {Text(token.ExpiresUtc)}{uses}");
+        }
+    }
+
+    private static string Text(DateTimeOffset time) => time.ToString("u", CultureInfo.InvariantCulture);
+}
+
+/// <summary><c>token revoke ID</c></summary>
+public sealed class TokenRevokeVerb : TokenVerb
+{
+    /// <inheritdoc/>
+    public override string Name => "token revoke";
+
+    /// <inheritdoc/>
+    public override string Help => "Let a token get nobody in any more, and send away the workers that came by it. Example: disttrain token revoke 0123abcd";
+
+    /// <inheritdoc/>
+    public override string? ArgumentName => "ID";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Setting> Settings { get; } = [CommonOptions.Identity];
+
+    private protected override void Change(VerbCall call, IdentityDirectory identity)
+    {
+        // The whole token is a way to name it too.
+        var id = Transport.Identity.JoinToken.TryParse(call.Argument)?.Id ?? call.Argument;
+        if (!identity.Tokens.Revoke(id, call.Surroundings.Time.GetUtcNow()))
+        {
+            throw new InvalidInputException($"There is no token of that id in {identity.Path}; 'disttrain token list' shows them.");
+        }
+
+        call.Surroundings.Output.WriteLine($"Token {id} is revoked. A coordinator that runs sends the workers away that came by it within seconds.");
+    }
+}
