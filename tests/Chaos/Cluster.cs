@@ -1,6 +1,7 @@
 using System.Globalization;
 using DistTrain.Chaos.Faults;
 using DistTrain.Cli.Runs;
+using DistTrain.Coordinator.Identity;
 
 namespace DistTrain.Chaos;
 
@@ -60,6 +61,19 @@ internal sealed class Cluster(BaseRun run, string directory) : IAsyncDisposable
     {
         Address = "0.0.0.0:0";
         CoordinatorOptions = [.. CoordinatorOptions, "--insecure"];
+    }
+
+    /// <summary>TLS and certificates, on this machine too: workers join by a token.</summary>
+    public void Secure()
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        using var identity = IdentityDirectory.Open($"{directory}-identity", now);
+        CoordinatorOptions = [.. CoordinatorOptions, "--tls", "--identity", identity.Path];
+        WorkerEnvironment = new Dictionary<string, string>(WorkerEnvironment)
+        {
+            ["DISTTRAIN_TOKEN"] = identity.Tokens.Create(now, TimeSpan.FromHours(1)).Reveal(),
+            ["DISTTRAIN_CA_HASH"] = identity.Authority.Hash,
+        };
     }
 
     /// <summary>Starts the coordinator and so many workers, for which it waits with the first step.</summary>

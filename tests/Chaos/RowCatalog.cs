@@ -31,8 +31,10 @@ internal static class RowCatalog
         new("N6", "wire of 200 ± 100 ms, stalls 10 s", IsFast: false, Wires.DelayAndStall),
         new("N7", "5 % packet loss", IsFast: false, Links.Lossy),
         new("N8", "flipped bits", IsFast: true, Wires.FlipBits),
+        new("N8t", "flipped bits under TLS", IsFast: false, Wires.FlipBitsUnderTls),
         new("N8b", "flipped bit in the run's description", IsFast: false, Wires.FlipWelcome),
         new("N9", "garbage at the port", IsFast: false, Strangers.Garbage),
+        new("N9t", "garbage at a port with TLS", IsFast: false, Strangers.GarbageToTls),
         new("N10", "messages lost, repeated, late, overtaken", IsFast: true, Wires.UnreliableMessages),
         new("N11", "50 workers reconnect at once", IsFast: false, Limits.Storm),
         new("N12", "worker stops reading in mid-broadcast", IsFast: false, Wires.SlowReader),
@@ -53,5 +55,7 @@ internal static class RowCatalog
         new("H4", "lying worker: sign, times 100, zero", IsFast: false, Integrity.Liar),
         new("Z1", "a lie that nobody audits: the judge must notice", IsFast: true, Integrity.JudgeNotices),
         new("H1", "strangers", IsFast: true, Strangers.Refused),
+        new("H1t", "strangers without the right credentials", IsFast: true, Strangers.WithoutCredentials),
+        new("H2", "idle, slow and huge, and 100,000 reset streams", IsFast: false, Floods.Flood),
     ];
 }

@@ -1,7 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using DistTrain.Cli.Runs;
+using DistTrain.Coordinator.Identity;
+using DistTrain.Transport.Identity;
 
 namespace DistTrain.Chaos.Rows;
 
@@ -11,10 +14,20 @@ internal static class Strangers
     private static readonly TimeSpan CloseTime = TimeSpan.FromSeconds(20);
 
     /// <summary>N9: another protocol, noise, half a greeting, nothing.</summary>
-    public static async Task Garbage(RowContext context)
+    public static Task Garbage(RowContext context) => GarbageAsync(context, isSecure: false);
+
+    /// <summary>N9t: the same where TLS is expected.</summary>
+    public static Task GarbageToTls(RowContext context) => GarbageAsync(context, isSecure: true);
+
+    private static async Task GarbageAsync(RowContext context, bool isSecure)
     {
         var run = await context.Calm.LongAsync();
         await using var cluster = context.Cluster(run);
+        if (isSecure)
+        {
+            cluster.Secure();
+        }
+
         await cluster.StartAsync(3);
         await cluster.ReachAsync(500);
         var before = ProcessUsage.Of(cluster.Coordinator.Id);
@@ -57,6 +70,51 @@ internal static class Strangers
 
         await Oracles.JudgeAsync(context, cluster, TimeSpan.FromSeconds(2));
         context.ExpectFired(Times);
+    }
+
+    /// <summary>H1 with TLS: a wrong token, a token and authority of somebody else's, a certificate of somebody else's, and no credentials at all.</summary>
+    public static async Task WithoutCredentials(RowContext context)
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        var run = await context.Calm.LongAsync();
+        await using var cluster = context.Cluster(run);
+        cluster.Secure();
+        await cluster.StartAsync(2);
+        await cluster.ReachAsync(500);
+        using var other = IdentityDirectory.Open(Path.Combine(context.Directory, "other"), now);
+        var foreign = Path.Combine(context.Directory, "foreign.pem");
+        using (var certificate = other.Authority.IssueWithKey(new PeerIdentity(PeerRole.Worker, "me", ""), now, CertificateAuthority.WorkerLifetime))
+        using (var ours = IdentityDirectory.Open($"{cluster.RunDirectory}-identity", now))
+        {
+            // It knows whom to talk to, and is not known there.
+            using var credentials = new PeerCredentials(certificate, X509CertificateLoader.LoadCertificate(ours.Authority.Certificate.RawData));
+            PrivateFile.Write(foreign, credentials.ToPem());
+        }
+
+        (string[] Options, bool IsTold)[] strangers =
+        [
+            (["--token", JoinToken.Create().Reveal()], true),
+            (["--token", other.Tokens.Create(now, TimeSpan.FromHours(1)).Reveal()], true),
+            (["--token", other.Tokens.Create(now, TimeSpan.FromHours(1)).Reveal(), "--ca-hash", other.Authority.Hash], false),
+            (["--certificate", foreign], true),
+        ];
+        foreach (var (options, isTold) in strangers)
+        {
+            var from = cluster.Events.Count;
+            var stranger = cluster.StartWorkerAt(cluster.Address, options);
+            if (isTold)
+            {
+                var refused = (WorkerChanged)(await cluster.WorkerEventAsync("refused", null, from)).Event;
+                RowContext.Expect(refused.Worker?.Contains("127.0.0.1:", StringComparison.Ordinal) == true, $"the refusal does not name the peer: {refused.Worker}");
+            }
+
+            var code = await stranger.ExitAsync(Cluster.Patience);
+            RowContext.Expect(code == 2, $"the refused worker ended with {code}, 2 is documented: {stranger.Errors}");
+            context.Fired();
+        }
+
+        await Oracles.StopAndJudgeAsync(context, cluster, TimeSpan.FromSeconds(2));
+        context.ExpectFired(strangers.Length);
     }
 
     /// <summary>Says something wrong, and must be hung up on.</summary>

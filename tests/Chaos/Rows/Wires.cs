@@ -44,11 +44,24 @@ internal static class Wires
     /// <summary>N8: bits flipped on the wire; and ten thousand against the checksum alone.</summary>
     public static async Task FlipBits(RowContext context)
     {
+        FlipInMemory(context, 10_000);
+        await FlipOnTheWireAsync(context, isSecure: false);
+    }
+
+    /// <summary>N8t: the same under TLS, which ends the connection.</summary>
+    public static Task FlipBitsUnderTls(RowContext context) => FlipOnTheWireAsync(context, isSecure: true);
+
+    private static async Task FlipOnTheWireAsync(RowContext context, bool isSecure)
+    {
         const int Flips = 12;
         const int BytesBetweenFlips = 2_000_000;
-        FlipInMemory(context, 10_000);
         var run = await context.Calm.LastingAsync(8);
         await using var cluster = context.Cluster(run);
+        if (isSecure)
+        {
+            cluster.Secure();
+        }
+
         await cluster.StartAsync(2);
         var gate = new Lock();
         var (left, next) = (Flips, BytesBetweenFlips);
