@@ -15,7 +15,7 @@ namespace DistTrain.Worker;
 public static class WorkerCommand
 {
     /// <summary>More than saying goodbye takes at most, so that the host's own deadline never turns leaving into failure.</summary>
-    private static readonly TimeSpan GoodbyeTime = TimeSpan.FromSeconds(10);
+    public static readonly TimeSpan GoodbyeTime = TimeSpan.FromSeconds(10);
 
     private const string Template = "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj}{NewLine}{Exception}";
 
