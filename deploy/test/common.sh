@@ -4,7 +4,7 @@
 #   BUILD_NETWORK (default)    network of that build       EPOCHS   length of the run
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-fail() { echo "FAIL: $*"; exit 1; }
+fail() { echo "FAIL: $*" >&2; exit 1; }
 : "${DISTTRAIN_DATA:?the directory that holds mnist/}"
 [ -d "$DISTTRAIN_DATA/mnist" ] || fail "there is no $DISTTRAIN_DATA/mnist"
 DISTTRAIN_DATA=$(cd "$DISTTRAIN_DATA" && pwd)
@@ -20,13 +20,13 @@ fi
 docker image inspect "$DISTTRAIN_IMAGE" >/dev/null 2>&1 || fail "there is no image $DISTTRAIN_IMAGE; SDK_IMAGE and RUNTIME_IMAGE have it built"
 
 # Long enough to be scaled several times, also where a step is fast.
-run="--model multi-layer --hidden 300,100 --dataset mnist --batch-size 100 --shards 8 --seed 7 --epochs ${EPOCHS:-30} --json --progress-interval 0.1"
-export DISTTRAIN_ARGUMENTS=$run
+run="--model multi-layer --hidden 300,100 --dataset mnist --batch-size 100 --shards 8 --seed 7 --epochs ${EPOCHS:-20} --json"
+export DISTTRAIN_ARGUMENTS="$run --progress-interval 0.1"
 
 in_image() { docker run --rm --read-only --tmpfs /tmp --cap-drop ALL --network none -v "$DISTTRAIN_DATA:/data:ro" -e DISTTRAIN_DATA=/data "$DISTTRAIN_IMAGE" "$@"; }
 hash_of() { sed -n 's/.*"event":"completed".*"parametersSha256":"\([0-9a-f]*\)".*/\1/p'; }
 # shellcheck disable=SC2086
-single_process() { in_image train $run --workers 0 --out /tmp/run 2>"$out/single" | hash_of || { cat "$out/single"; fail "the single process"; }; }
+single_process() { in_image train $run --workers 0 --out /tmp/run 2>"$out/single" | hash_of || { cat "$out/single" >&2; fail "the single process"; }; }
 
 # The run's status as one line of JSON; nothing if it does not answer. $coordinator is a function that prints the coordinator's container.
 status() { docker exec "$(coordinator)" dotnet /app/disttrain.dll status --json --coordinator 127.0.0.1:29500 --tls 2>/dev/null || true; }
@@ -42,7 +42,7 @@ await() {
       since=${since:-$now}
       if [ $((now - since)) -ge "$2" ]; then step=$now; return; fi
     else
-      has_ended && { events | tail -n 5; fail "the run ended before it had $1 workers for $2 steps; try EPOCHS above ${EPOCHS:-30}"; }
+      has_ended && { events | tail -n 5; fail "the run ended before it had $1 workers for $2 steps; try EPOCHS above ${EPOCHS:-20}"; }
       sleep 0.2
     fi
   done

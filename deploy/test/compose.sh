@@ -6,11 +6,12 @@ export DISTTRAIN_IDENTITY_VOLUME=$name-identity DISTTRAIN_ENV_FILE=$out/env
 engine=(docker-compose); docker compose version >/dev/null 2>&1 && engine=(docker compose)
 compose() { "${engine[@]}" -p "$name" --env-file "$DISTTRAIN_ENV_FILE" -f deploy/compose.yaml -f deploy/compose.data.yaml "$@"; }
 clean() {
+  set +e
   [ ! -f "$DISTTRAIN_ENV_FILE" ] || compose down -v -t 5 >/dev/null 2>&1
   docker volume rm "$DISTTRAIN_IDENTITY_VOLUME" >/dev/null 2>&1
   rm -rf "$out"
 }
-trap clean EXIT
+trap clean EXIT; trap 'exit 130' INT; trap 'exit 143' TERM
 container() { docker ps -a -q --filter "label=com.docker.compose.project=$name" --filter "label=com.docker.compose.service=$1"; }
 coordinator() { container coordinator; }
 events() { docker logs "$(coordinator)" 2>/dev/null; }

@@ -4,11 +4,12 @@ source "$(dirname "$0")/common.sh"
 export DISTTRAIN_IDENTITY_VOLUME=$name-identity DISTTRAIN_ENV_FILE=$out/env
 engine=(docker-compose); docker compose version >/dev/null 2>&1 && engine=(docker compose)
 clean() {
+  set +e
   docker rm -f "$name" >/dev/null 2>&1
   docker volume rm "$DISTTRAIN_IDENTITY_VOLUME" >/dev/null 2>&1
   rm -rf "$out"
 }
-trap clean EXIT
+trap clean EXIT; trap 'exit 130' INT; trap 'exit 143' TERM
 failures=0
 # expect WHAT CODE LINE command…: ends with that code ("any": not 0), and says that line (a pattern) among at most three.
 expect() {

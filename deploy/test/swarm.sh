@@ -5,6 +5,7 @@
 source "$(dirname "$0")/common.sh"
 made_swarm=""
 clean() {
+  set +e
   docker stack rm "$name" >/dev/null 2>&1
   for _ in $(seq 100); do [ -n "$(docker ps -a -q --filter "label=com.docker.stack.namespace=$name")" ] || break; sleep 0.5; done
   docker secret ls -q --filter "name=$name-" | xargs -r docker secret rm >/dev/null 2>&1
@@ -13,7 +14,7 @@ clean() {
   [ -z "$made_swarm" ] || docker swarm leave --force >/dev/null 2>&1
   rm -rf "$out"
 }
-trap clean EXIT
+trap clean EXIT; trap 'exit 130' INT; trap 'exit 143' TERM
 containers() { docker ps "${@:2}" -q --filter "label=com.docker.swarm.service.name=${name}_$1"; }
 coordinator() { containers coordinator -a | head -n 1; }
 events() { docker logs "$(coordinator)" 2>/dev/null; }
@@ -39,7 +40,7 @@ docker service update -d --no-resolve-image --image "$name:next" --env-add UPDAT
 for _ in $(seq 600); do
   state=$(docker service inspect -f '{{.UpdateStatus.State}}' "${name}_worker")
   [ "$state" != updating ] && break
-  has_ended && fail "the run ended before its workers were replaced; try EPOCHS above ${EPOCHS:-30}"
+  has_ended && fail "the run ended before its workers were replaced; try EPOCHS above ${EPOCHS:-20}"
   sleep 0.2
 done
 [ "$state" = completed ] || fail "the rolling update is $state"
