@@ -158,10 +158,15 @@ public sealed class SlurmProcessTests : IDisposable
 
         private void Take(StringBuilder text, string? line)
         {
+            if (line is null)
+            {
+                return;
+            }
+
             lock (_awaited)
             {
                 text.Append(line).Append('\n');
-                _awaited.FindAll(waiting => line?.Contains(waiting.Text, StringComparison.Ordinal) == true).ForEach(waiting => waiting.Said.TrySetResult());
+                _awaited.FindAll(waiting => line.Contains(waiting.Text, StringComparison.Ordinal)).ForEach(waiting => waiting.Said.TrySetResult());
             }
         }
     }
