@@ -102,7 +102,7 @@ public static class DistTrainCommand
         VerbCall? call = null;
         try
         {
-            values = SettingValues.Collect(options, parsed, surroundings);
+            values = SettingValues.Collect(options, parsed, surroundings, verb.IsTask);
             call = new VerbCall(values, [.. arguments.Select(argument => parsed.GetValue(argument) ?? "")], surroundings, stop);
             return await verb.RunAsync(call).ConfigureAwait(false);
         }

@@ -23,4 +23,15 @@ public static class ExitCode
 
     /// <summary>128 + SIGTERM (15).</summary>
     public const int Terminated = 143;
+
+    /// <summary>128 + SIGUSR1 (10, its number on Linux).</summary>
+    public const int Warned = 138;
+
+    /// <summary>The signal that an exit code stands for.</summary>
+    public static string SignalOf(int exitCode) => exitCode switch
+    {
+        Interrupted => "SIGINT",
+        Warned => "SIGUSR1",
+        _ => "SIGTERM",
+    };
 }

@@ -22,7 +22,7 @@ public sealed record Failure(string Reason, int ExitCode)
     {
         RunStoppedException => new(exception.Message, Cli.ExitCode.Checkpointed),
         OperationCanceledException when call.Stop.ExitCode != 0 => new(
-            $"Stopped by {(call.Stop.ExitCode == Cli.ExitCode.Interrupted ? "SIGINT" : "SIGTERM")} before the end.", call.Stop.ExitCode),
+            $"Stopped by {Cli.ExitCode.SignalOf(call.Stop.ExitCode)} before the end.", call.Stop.ExitCode),
         InvalidInputException => new(exception.Message, Cli.ExitCode.WrongUse),
         TrainingFailedException => new(exception.Message, Cli.ExitCode.Failed) { IsOfTraining = true },
         NoCoordinatorException => new(exception.Message, Cli.ExitCode.NotEnoughWorkers),

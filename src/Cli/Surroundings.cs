@@ -36,6 +36,9 @@ public sealed record Surroundings
     /// <summary>The command that starts this program again: a file, and arguments to put before all others.</summary>
     public IReadOnlyList<string> Self { get; init; } = [];
 
+    /// <summary>Environment variables that processes started by this one do not get.</summary>
+    public IReadOnlyList<string> Withheld { get; init; } = [];
+
     /// <summary>Finds and loads a dataset; null: with <see cref="DatasetResolver"/>.</summary>
     public Func<string?, string?, CancellationToken, Task<ResolvedDataset>>? LoadDataset { get; init; }
 

@@ -145,7 +145,7 @@ internal sealed class CompareRun(VerbCall call, CompareRequest request, string d
         if (call.Stop.Token.IsCancellationRequested)
         {
             throw new ChildFailedException(
-                $"Stopped before the end of the comparison, by {(call.Stop.ExitCode == ExitCode.Terminated ? "SIGTERM" : "SIGINT")}.{Kept()}", call.Stop.ExitCode);
+                $"Stopped before the end of the comparison, by {ExitCode.SignalOf(call.Stop.ExitCode)}.{Kept()}", call.Stop.ExitCode);
         }
 
         if (code != ExitCode.Done || last is not Completed completed)

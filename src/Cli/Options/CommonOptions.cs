@@ -165,7 +165,7 @@ public static class CommonOptions
 
     /// <summary>--workers</summary>
     public static readonly Setting<int> Workers = Settings.Count(
-        "--workers", "Worker processes to start; 0 trains in this process. Default 0.", 0, MostWorkers);
+        "--workers", "Worker processes to start; 0 trains in this process. Default 0; as a task of Slurm the number of tasks, each of which is one.", 0, MostWorkers);
 
     /// <summary>--workers of a coordinator</summary>
     public static readonly Setting<int> WorkersToStart = Settings.Count(
@@ -219,7 +219,7 @@ public static class CommonOptions
 
     /// <summary>--listen</summary>
     public static readonly Setting<EndPoint> Listen = Settings.Address(
-        "--listen", $"Address to serve workers on; port 0 takes a free one; unix:PATH is a socket for this user alone. Default 127.0.0.1:{DefaultPort}.");
+        "--listen", $"Address to serve workers on; port 0 takes a free one; unix:PATH is a socket for this user alone. Default 127.0.0.1:{DefaultPort}; among tasks of Slurm it follows from the job.");
 
     /// <summary>--insecure</summary>
     public static readonly Setting<bool> Insecure = Settings.Flag(

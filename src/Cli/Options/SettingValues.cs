@@ -1,4 +1,5 @@
 using System.CommandLine;
+using DistTrain.Cli.Platforms;
 
 namespace DistTrain.Cli.Options;
 
@@ -11,6 +12,9 @@ public enum SettingOrigin
     /// <summary>The file that <c>--config</c> names.</summary>
     ConfigFile,
 
+    /// <summary>What Slurm or Kubernetes set for the process that they started.</summary>
+    Platform,
+
     /// <summary>A <c>DISTTRAIN_*</c> variable.</summary>
     Environment,
 
@@ -18,7 +22,7 @@ public enum SettingOrigin
     CommandLine,
 }
 
-/// <summary>The values of a verb's options: command line over environment over configuration file over default.</summary>
+/// <summary>The values of a verb's options: command line over environment over platform over configuration file over default.</summary>
 public sealed class SettingValues
 {
     private readonly Dictionary<Setting, (string Text, SettingOrigin Origin, string Place)> _given = [];
@@ -35,8 +39,9 @@ public sealed class SettingValues
     /// <param name="options">The verb's options as the parser knows them.</param>
     /// <param name="parsed">The command line.</param>
     /// <param name="surroundings">For the environment.</param>
-    /// <exception cref="Core.InvalidInputException">The configuration file cannot be used.</exception>
-    public static SettingValues Collect(IReadOnlyDictionary<Setting, Option<string?>> options, ParseResult parsed, Surroundings surroundings)
+    /// <param name="isTask">Whether a platform may have started the verb: see <see cref="Verbs.Verb.IsTask"/>.</param>
+    /// <exception cref="Core.InvalidInputException">The configuration file, or what the platform says, cannot be used.</exception>
+    public static SettingValues Collect(IReadOnlyDictionary<Setting, Option<string?>> options, ParseResult parsed, Surroundings surroundings, bool isTask)
     {
         var commandLine = FromCommandLine(options, parsed);
         var path = commandLine.GetValueOrDefault(CommonOptions.Config)
@@ -48,13 +53,35 @@ public sealed class SettingValues
             {
                 values._given[setting] = (text, SettingOrigin.CommandLine, setting.Name);
             }
-            else if (FromEnvironment(setting, surroundings) is { } variable)
+            else
             {
-                values._given[setting] = (variable, SettingOrigin.Environment, setting.Variable);
+                values.TakeFromSurroundings(setting, surroundings, isTask);
             }
         }
 
         values.TakeFromFile(options.Keys);
+        return values;
+    }
+
+    /// <summary>The same options, and some that the verb does not take on its command line, from the environment, the platform and the configuration file.</summary>
+    /// <exception cref="Core.InvalidInputException">What the platform says cannot be used.</exception>
+    public SettingValues And(IEnumerable<Setting> settings, Surroundings surroundings)
+    {
+        var values = With([]);
+        var others = settings.Where(setting => !Has(setting)).ToList();
+        others.ForEach(setting => values.TakeFromSurroundings(setting, surroundings, isTask: true));
+        values.TakeFromFile(others);
+        return values;
+    }
+
+    /// <summary>The same options, but for one that the platform determines.</summary>
+    /// <param name="setting">The option.</param>
+    /// <param name="text">Its value.</param>
+    /// <param name="place">The variable that it follows from.</param>
+    public SettingValues OfPlatform(Setting setting, string text, string place)
+    {
+        var values = With([]);
+        values._given[setting] = (text, SettingOrigin.Platform, place);
         return values;
     }
 
@@ -146,6 +173,18 @@ public sealed class SettingValues
     public IEnumerable<string> CommandLine(params IReadOnlyCollection<Setting> without) => _given
         .Where(pair => pair.Value.Origin == SettingOrigin.CommandLine && !without.Contains(pair.Key))
         .SelectMany(pair => pair.Key.IsFlag ? [pair.Key.Name] : new[] { pair.Key.Name, pair.Value.Text });
+
+    private void TakeFromSurroundings(Setting setting, Surroundings surroundings, bool isTask)
+    {
+        if (FromEnvironment(setting, surroundings) is { } text)
+        {
+            _given[setting] = (text, SettingOrigin.Environment, setting.Variable);
+        }
+        else if (isTask && PlatformValues.Find(setting, surroundings.Variable) is var (value, variable))
+        {
+            _given[setting] = (value, SettingOrigin.Platform, variable);
+        }
+    }
 
     private void TakeFromFile(IEnumerable<Setting> settings)
     {

@@ -48,6 +48,11 @@ public sealed class ChildProcess : IAsyncDisposable
             start.ArgumentList.Add(argument);
         }
 
+        foreach (var variable in surroundings.Withheld)
+        {
+            start.Environment.Remove(variable);
+        }
+
         return new ChildProcess(Process.Start(start)!, surroundings.Time, output, error);
     }
 

@@ -20,7 +20,9 @@ public static class ClusterTraining
     /// <param name="call">For the surroundings and the wish to stop.</param>
     public static async Task<TrainingState> RunAsync(RunContext context, CoordinatorOptions options, int count, int threads, VerbCall call)
     {
-        var surroundings = call.Surroundings;
+        var surroundings = options.Identity is not null ? call.Surroundings
+            // A token in the environment is for other runs: with it the workers would insist on certificates, and nobody has any here.
+            : call.Surroundings with { Withheld = [.. call.Surroundings.Withheld, .. CommonOptions.OfJoining.Select(setting => setting.Variable)] };
         using var loggers = context.Run.Log.CreateFactory();
         var run = await CoordinatorRun.StartAsync(
             context.Spec,
@@ -43,7 +45,8 @@ public static class ClusterTraining
         if (count > 0)
         {
             workers.Scale(count);
-            run.Scale = workers.Scale;
+            // Where others join too, whoever started those decides how many there are.
+            run.Scale = count == options.WorkersToStart ? workers.Scale : null;
         }
 
         await using var stopping = call.Stop.Token.Register(() => run.ControlAsync(ControlVerb.Stop)).ConfigureAwait(false);

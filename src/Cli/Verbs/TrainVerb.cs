@@ -3,6 +3,7 @@ using DistTrain.Cli.Options;
 using DistTrain.Cli.Processes;
 using DistTrain.Cli.Runs;
 using DistTrain.Coordinator;
+using DistTrain.Core;
 using DistTrain.Core.Training;
 
 namespace DistTrain.Cli.Verbs;
@@ -17,10 +18,13 @@ public sealed class TrainVerb : Verb
     public override string Help => "Train a network, in this process or on worker processes; the bits are the same.";
 
     /// <inheritdoc/>
+    public override bool IsTask => true;
+
+    /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
         .. CommonOptions.OfRun, CommonOptions.Workers, CommonOptions.Threads, .. CommonOptions.OfMembership, CommonOptions.Out, .. CommonOptions.OfCheckpoints, CommonOptions.Config, CommonOptions.StartTimeout,
-        CommonOptions.Json, CommonOptions.EndWithInput,
+        CommonOptions.Listen, CommonOptions.Insecure, CommonOptions.Json, CommonOptions.EndWithInput,
     ];
 
     /// <inheritdoc/>
@@ -32,8 +36,14 @@ public sealed class TrainVerb : Verb
         }
 
         var membership = Membership.OfTraining(call.Values);
+        if (call.Values.Origin(CommonOptions.Workers) == SettingOrigin.Platform)
+        {
+            return SlurmTraining.RunAsync(call, membership);
+        }
+
+        RequireNoAddress(call.Values);
         var workers = membership.ToStart;
-        var threads = call.Values.Get(CommonOptions.Threads, DefaultThreads(workers, call.Surroundings.Cores));
+        var threads = Threads(call, workers);
         var startTimeout = call.Values.Get(CommonOptions.StartTimeout, CommonOptions.DefaultStartTimeout);
         return TrainingRun.RunAsync(call, workers, threads, context => workers == 0
             ? Task.FromResult(LocalTraining.Run(context, threads, call))
@@ -42,6 +52,25 @@ public sealed class TrainVerb : Verb
 
     /// <summary>All cores for one process, an equal share for each of several, at least 1.</summary>
     public static int DefaultThreads(int workers, int cores) => workers == 0 ? cores : Math.Max(1, cores / workers);
+
+    /// <summary>What a platform says is of this process: its workers share it.</summary>
+    private static int Threads(VerbCall call, int workers) =>
+        call.Values.Origin(CommonOptions.Threads) == SettingOrigin.Platform
+            ? DefaultThreads(workers, call.Values.Get(CommonOptions.Threads, 1))
+            : call.Values.Get(CommonOptions.Threads, DefaultThreads(workers, call.Surroundings.Cores));
+
+    /// <summary>Others' files and environments may hold an address: it does no harm.</summary>
+    private static void RequireNoAddress(SettingValues values)
+    {
+        foreach (var setting in (Setting[])[CommonOptions.Listen, CommonOptions.Insecure])
+        {
+            if (values.Origin(setting) == SettingOrigin.CommandLine)
+            {
+                throw new InvalidInputException(
+                    $"{setting.Name} goes with several tasks of Slurm (srun, without --workers): this run serves nobody beyond its own workers. 'disttrain coordinator' serves others.");
+            }
+        }
+    }
 
     private static Task<TrainingState> OnWorkers(RunContext context, Membership membership, int threads, TimeSpan startTimeout, VerbCall call)
     {

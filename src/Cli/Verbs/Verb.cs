@@ -28,6 +28,9 @@ public abstract class Verb
     /// <summary>Whether help leaves it out: this program alone uses it.</summary>
     public virtual bool IsHidden => false;
 
+    /// <summary>Whether Slurm or Kubernetes may start it as one of many tasks: what they say about the task is then an option's value.</summary>
+    public virtual bool IsTask => false;
+
     /// <summary>The options it takes.</summary>
     public abstract IReadOnlyList<Setting> Settings { get; }
 

@@ -19,6 +19,9 @@ public sealed class WorkerVerb : Verb
     public override string Help => "Compute for a coordinator until its run ends; needs nothing but its address.";
 
     /// <inheritdoc/>
+    public override bool IsTask => true;
+
+    /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
         CommonOptions.Coordinator, .. CommonOptions.OfJoining, CommonOptions.Threads, CommonOptions.Data, CommonOptions.StartTimeout, CommonOptions.ReconnectTimeout, CommonOptions.Transport, CommonOptions.Config,

@@ -155,6 +155,7 @@ public sealed class TrainVerbTests : IDisposable
     [Theory]
     [InlineData(130, "SIGINT")]
     [InlineData(143, "SIGTERM")]
+    [InlineData(138, "SIGUSR1")]
     public async Task Train_StoppedBySignalWhileItLoadsData_ExitsWithTheSignalsCode(int exitCode, string signal)
     {
         _command.Surroundings = _command.Surroundings with { LoadDataset = (_, _, cancellation) => Task.FromCanceled<ResolvedDataset>(cancellation) };
