@@ -4,6 +4,7 @@
 #   BUILD_NETWORK (default)    network of that build       EPOCHS   length of the run
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+trap 'echo "FAIL: line $LINENO: $BASH_COMMAND" >&2' ERR
 fail() { echo "FAIL: $*" >&2; exit 1; }
 : "${DISTTRAIN_DATA:?the directory that holds mnist/}"
 [ -d "$DISTTRAIN_DATA/mnist" ] || fail "there is no $DISTTRAIN_DATA/mnist"
@@ -48,7 +49,8 @@ await() {
   done
   fail "no $1 workers for $2 steps in time: $line"
 }
-has_ended() { events | grep -q '"event":"\(completed\|failed\)"'; }
+# Read to the end: a reader that leaves early would make the pipe fail.
+has_ended() { events | grep '"event":"\(completed\|failed\)"' >/dev/null; }
 completed() { # until the run has ended; prints its hash
   for _ in $(seq 1200); do
     if has_ended; then events | hash_of; return; fi
@@ -56,7 +58,7 @@ completed() { # until the run has ended; prints its hash
   done
 }
 # What happened to workers, as the coordinator tells it: how many of each kind.
-happened() { events | sed -n 's/.*"event":"worker".*"what":"\([^"]*\)".*/\1/p' | sort | uniq -c | awk '{ printf "%s%s %s", NR > 1 ? ", " : "", $1, $2 } END { print "" }'; }
+happened() { events | sed -n 's/.*"event":"worker".*"what":"\([^"]*\)".*/\1/p' | sort | uniq -c | awk '{ printf "%s%s %s", (NR > 1 ? ", " : ""), $1, $2 } END { print "" }'; }
 seconds_between() { awk -v a="$(date -d "$1" +%s.%N)" -v b="$(date -d "$2" +%s.%N)" 'BEGIN { printf "%.2f", b - a }'; }
 judge() { # expected, actual
   echo "single process  $1"

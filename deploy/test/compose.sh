@@ -22,15 +22,15 @@ deploy/enroll.sh 1h >/dev/null
 scale 1
 await 1 1
 # The first event that tells of a step, by the engine's clock.
-first=$(docker logs --timestamps "$(coordinator)" 2>/dev/null | sed -n '/"event":"progress"/{s/ .*//p;q}')
+first=$(docker logs --timestamps "$(coordinator)" 2>/dev/null | sed -n '/"event":"progress"/s/ .*//p' | awk 'NR == 1')
 for role in coordinator worker; do
   echo "first step $(seconds_between "$(docker inspect -f '{{.State.StartedAt}}' "$(container $role)")" "$first") s after the start of the $role's container"
 done
-await 1 500; echo "step $step: 1 worker; to 4"
+await 1 300; echo "step $step: 1 worker; to 4"
 scale 4
-await 4 500; echo "step $step: 4 workers; to 2"
+await 4 300; echo "step $step: 4 workers; to 2"
 scale 2
-await 2 500; echo "step $step: 2 workers; health: $(docker inspect -f '{{.State.Health.Status}}' "$(coordinator)")"
+await 2 300; echo "step $step: 2 workers; health: $(docker inspect -f '{{.State.Health.Status}}' "$(coordinator)")"
 actual=$(completed)
 echo "workers: $(happened)"
 judge "$expected" "$actual"

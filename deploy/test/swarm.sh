@@ -26,7 +26,8 @@ if [ "$(docker info -f '{{.Swarm.LocalNodeState}}')" = inactive ]; then
 fi
 variables=$(deploy/swarm/secrets.sh "$name" 1h)
 eval "$variables"
-DISTTRAIN_WORKERS=1 docker stack deploy --resolve-image never -c deploy/swarm/stack.yaml -c deploy/swarm/stack.data.yaml "$name" >/dev/null
+DISTTRAIN_WORKERS=1 docker stack deploy --resolve-image never -c deploy/swarm/stack.yaml -c deploy/swarm/stack.data.yaml "$name" >"$out/stack" 2>&1 \
+  || { cat "$out/stack" >&2; fail "the stack cannot be deployed"; }
 await 1 500; echo "step $step: 1 worker; to 3"
 docker service scale -d "${name}_worker=3" >/dev/null
 await 3 500; echo "step $step: 3 workers; one is killed"
