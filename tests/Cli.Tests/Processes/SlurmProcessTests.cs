@@ -7,9 +7,6 @@ using DistTrain.Transport.Identity;
 namespace DistTrain.Cli.Tests.Processes;
 
 /// <summary>What <c>srun</c> does: the same command in several processes, each with its number in the environment. On the full synthetic digits.</summary>
-/// <remarks>
-/// Broken on purpose, and it failed: task 0 starts no worker; task 0 starts as many as there are tasks; a worker of its own keeps the token of the environment; SIGUSR1 is not taken.
-/// </remarks>
 public sealed class SlurmProcessTests : IDisposable
 {
     private const int Tasks = 3;
@@ -47,6 +44,29 @@ public sealed class SlurmProcessTests : IDisposable
         Assert.All(ends.Skip(1), end => Assert.Contains(joined, line => line.Contains($"pid {end.ProcessId} ", StringComparison.Ordinal)));
         Assert.DoesNotContain(joined, line => line.Contains($"pid {ends[0].ProcessId} ", StringComparison.Ordinal));
         Assert.All(ends.Skip(1), end => Assert.Empty(end.Output));
+    }
+
+    /// <summary>Two nodes, as far as the tasks are told: task 0 listens on all addresses, and everybody shows a certificate.</summary>
+    [Fact]
+    public async Task Train_OnSeveralNodes_ShowsCertificatesAndGivesTheBitsOfOneProcess()
+    {
+        string[] options = ["train", "--dataset", "synthetic", "--steps", "30", "--json"];
+        Assert.Equal(0, await _command.RunAsync([.. options, "--out", "alone"]));
+        var alone = Hash(_command.Output);
+        Assert.Equal(0, await _command.RunAsync("token", "create", "--json", "--identity", "identity", "--valid", "1h"));
+        _command.Variables["DISTTRAIN_IDENTITY"] = _command.File("identity");
+        _command.Variables["DISTTRAIN_TOKEN"] = _command.Last.GetProperty("token").GetString()!;
+        _command.Variables["DISTTRAIN_CA_HASH"] = _command.Last.GetProperty("caHash").GetString()!;
+        _command.Variables["SLURM_STEP_NODELIST"] = "localhost,node02";
+
+        using var tasks = new StepOfTasks(_command, [.. options, "--out", "run"]);
+        var ends = await tasks.EndAsync();
+
+        Assert.All(ends, end => Assert.True(end.ExitCode == 0, end.Error));
+        Assert.Equal(alone, Hash(ends[0].Output));
+        Assert.Contains("\"address\":\"0.0.0.0:", ends[0].Output, StringComparison.Ordinal);
+        // The secret stays where it was.
+        Assert.All(ends, end => Assert.DoesNotContain(_command.Variables["DISTTRAIN_TOKEN"], end.Output + end.Error, StringComparison.Ordinal));
     }
 
     /// <summary>Signalled as Slurm does: all tasks at once, and again while they save.</summary>
