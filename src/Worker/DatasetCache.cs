@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using DistTrain.Core.Data;
 using DistTrain.Core.Training;
 using DistTrain.Transport;
@@ -32,6 +33,12 @@ internal sealed class DatasetCache(string directory, ILogger log)
     /// <summary>The dataset of a run, verified; null if it is not here or damaged.</summary>
     public Dataset? Read(DatasetSpec spec)
     {
+        // It comes from the coordinator: one that is none could name a file elsewhere, which would be taken for a damaged one and deleted.
+        if (!IsDigest(spec.Digest))
+        {
+            return null;
+        }
+
         var path = PathOf(spec.Digest);
         try
         {
@@ -91,6 +98,8 @@ internal sealed class DatasetCache(string directory, ILogger log)
             // What cannot be written often cannot be deleted either; the warning about the first says enough.
         }
     }
+
+    private static bool IsDigest(string text) => text.Length == 2 * SHA256.HashSizeInBytes && text.All(char.IsAsciiHexDigitLower);
 
     private string PathOf(string digest) => Path.Combine(directory, digest + Extension);
 }

@@ -54,6 +54,22 @@ public sealed class DatasetCacheTests : IDisposable
         Assert.NotNull(cache.Read(Spec));
     }
 
+    /// <summary>The digest is the coordinator's word.</summary>
+    [Theory]
+    [InlineData("../other")]
+    [InlineData("")]
+    [InlineData("a\0b")]
+    public void Read_DigestThatIsNone_TouchesNoFile(string digest)
+    {
+        var other = Path.Combine(_directory, "other.dataset");
+        File.WriteAllText(other, "mine");
+        Directory.CreateDirectory(Path.Combine(_directory, "below"));
+
+        Assert.Null(Cache().Read(Spec with { Digest = digest }));
+
+        Assert.Equal("mine", File.ReadAllText(other));
+    }
+
     /// <summary>A cache that cannot be used costs a transfer, not the worker.</summary>
     [Fact]
     public void Write_WhereAFileIsInTheWay_IsNoFailure()

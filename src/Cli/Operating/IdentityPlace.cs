@@ -47,7 +47,18 @@ public static class IdentityPlace
             return;
         }
 
-        var token = identity.Tokens.Create(now, TokenStore.DefaultLifetime);
+        JoinToken token;
+        try
+        {
+            token = identity.Tokens.Create(now, TokenStore.DefaultLifetime);
+        }
+        catch (InvalidInputException e)
+        {
+            // A secret that an engine has mounted: workers that have a certificate go on, and new ones need a token made elsewhere.
+            call.Surroundings.Tell($"No token is open, and none can be made here ({e.Message}): make one with 'disttrain token create' where {identity.Path} can be written to.");
+            return;
+        }
+
         call.Surroundings.Tell($"Workers join with the line below, for {TokenStore.DefaultLifetime.TotalHours:0} hours; whoever has it can join:");
         call.Surroundings.Tell(JoinLine(Advertised(listen), token, identity.Authority.Hash));
     }

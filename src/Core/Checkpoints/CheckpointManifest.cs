@@ -35,7 +35,8 @@ internal sealed record CheckpointManifest(int FormatVersion, IReadOnlyList<Manif
             throw new InvalidInputException($"{source}: is damaged: it does not match its own checksum.");
         }
 
-        return manifest.Files.Select(file => file.Name).SequenceEqual(CheckpointFormat.Files, StringComparer.Ordinal)
+        // A null among the files is no error of the JSON.
+        return manifest.Files.Select(file => file?.Name).SequenceEqual(CheckpointFormat.Files, StringComparer.Ordinal)
             ? manifest
             : throw new InvalidInputException($"{source}: must list {string.Join(", ", CheckpointFormat.Files)}.");
     }

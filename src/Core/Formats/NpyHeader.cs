@@ -20,8 +20,8 @@ namespace DistTrain.Core.Formats;
 /// <param name="Bytes">Where the elements begin.</param>
 internal sealed record NpyHeader(string Descr, bool FortranOrder, long[] Shape, int Bytes)
 {
-    // NumPy itself writes fewer than 200 for a plain array, and reads no more than 10,000 unasked.
-    private const int MaximumTextBytes = 1 << 16;
+    // NumPy itself writes fewer than 200 for a plain array, and reads no more than 10,000 unasked. Deflated, longer ones would cost next to nothing to send.
+    private const int MaximumTextBytes = 10_000;
     private const int MaximumRank = 16;
 
     private static ReadOnlySpan<byte> Magic => [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
@@ -75,7 +75,8 @@ internal sealed record NpyHeader(string Descr, bool FortranOrder, long[] Shape, 
             switch (key)
             {
                 case "descr" when descr is null:
-                    descr = literal.ReadText();
+                    // Kept short: those of all arrays are held at once.
+                    descr = TensorText.Shorten(literal.ReadText());
                     break;
                 case "fortran_order" when fortranOrder is null:
                     fortranOrder = literal.ReadBoolean();

@@ -11,7 +11,9 @@ namespace DistTrain.Core.Formats;
 internal static class NpzReader
 {
     private const string Suffix = ".npy";
-    private const int MaximumEntries = 100_000;
+
+    // Each costs up to a header to look at. The largest networks have a few thousand tensors.
+    private const int MaximumEntries = 10_000;
 
     /// <summary>Reads exactly the tensors of a layout.</summary>
     /// <exception cref="InvalidInputException">It is no such file; the message names the source and the tensor.</exception>

@@ -13,6 +13,9 @@ public static partial class SpecJson
     // Room for a model of BlockSpec.MaximumDepth blocks, three levels each at most, inside of a run inside of a checkpoint's state.
     private const int MaximumDepth = 64;
 
+    // Of each end of a serializer's message.
+    private const int LongestPart = 500;
+
     /// <summary>Strict reading, indented writing.</summary>
     public static JsonSerializerOptions Options { get; } = new(JsonSerializerDefaults.General)
     {
@@ -94,9 +97,12 @@ public static partial class SpecJson
         }
     }
 
-    /// <summary>The serializer's message in the user's terms: the place in the text stays, the names of our types go.</summary>
+    /// <summary>
+    /// The serializer's message in the user's terms: the place in the text stays, the names of our types go. The middle of a long one goes too: it quotes
+    /// names from the text, which may be as long as that, and what looks for type names would take hours over them.
+    /// </summary>
     public static string WithoutTypes(string message) =>
-        TypeName().Replace(LineAndByte().Replace(message, "$1."), "")
+        TypeName().Replace(LineAndByte().Replace(message.Length <= 2 * LongestPart ? message : $"{message[..LongestPart]}…{message[^LongestPart..]}", "$1."), "")
             .Replace("could not be mapped to any .NET member", "is unknown", StringComparison.Ordinal)
             .Replace(" Consider updating its nullability annotation.", "", StringComparison.Ordinal);
 

@@ -19,7 +19,7 @@ internal sealed class LossSpecConverter : JsonConverter<LossSpec>
         {
             name = reader.GetString();
         }
-        else if (JsonNode.Parse(ref reader) is JsonObject written && written.Remove(TypeMember, out var type))
+        else if (JsonNode.Parse(ref reader) is JsonObject written && TakeType(written, out var type))
         {
             (members, name) = (written, type?.GetValueKind() == JsonValueKind.String ? type.GetValue<string>() : null);
         }
@@ -46,6 +46,19 @@ internal sealed class LossSpecConverter : JsonConverter<LossSpec>
 
         members.Insert(0, TypeMember, SpecCatalog.NameOf(value));
         members.WriteTo(writer, options);
+    }
+
+    /// <exception cref="JsonException">A member is there twice: a node shows it as an <see cref="ArgumentException"/> at the first look into it.</exception>
+    private static bool TakeType(JsonObject written, out JsonNode? type)
+    {
+        try
+        {
+            return written.Remove(TypeMember, out type);
+        }
+        catch (ArgumentException e)
+        {
+            throw new JsonException("A member of the loss is there twice.", e);
+        }
     }
 
     private static string Known() => string.Join(", ", SpecCatalog.LossNames);

@@ -111,6 +111,8 @@ public sealed class SpecJsonTests
     [InlineData("null", "says null")]
     [InlineData("[]", "line 1")]
     [InlineData("{\"name\":\"m\",\n\"input\":[3],\n\"layers\":[{\"type\":\"relu\"}],\n\"los\":1}", "line 4")]
+    [InlineData("""{"name":"m","input":[3],"layers":[{"type":"relu"}],"loss":{"type":"mean-squared-error","type":"mean-squared-error"}}""", "m.json, line 1: A member of the loss is there twice")]
+    [InlineData("""{"name":"m","input":[3],"layers":[{"type":"relu"}],"loss":{"type":"softmax-cross-entropy","labelSmoothing":0,"labelSmoothing":0}}""", "m.json, line 1: A member of the loss is there twice")]
     [InlineData("""{"name":"m","input":[3]}""", "layers")]
     [InlineData("""{"name":"m","input":[3],"layers":null}""", "m.json")]
     [InlineData("""{"name":null,"input":[3],"layers":[{"type":"relu"}]}""", "m.json")]
