@@ -25,7 +25,7 @@ replay() { timeout 60 dotnet tests/Fuzz/bin/Release/net10.0/DistTrain.Fuzz.dll r
 targets=$wanted
 [ "$wanted" = all ] && targets=$(dotnet tests/Fuzz/bin/Release/net10.0/DistTrain.Fuzz.dll list | awk '{print $1}')
 for target in $targets; do
-  replay "$target" "tests/Fuzz/corpus/$target"/* >"$findings/replayed" || { grep -v '^ok' "$findings/replayed"; echo "The corpus of $target shows a fault already."; exit 1; }
+  replay "$target" "tests/Fuzz/corpus/$target"/* >"$findings/replayed" || { code=$?; grep -v "^ok" "$findings/replayed"; echo "The corpus of $target shows a fault already, or could not be replayed ($code)."; exit 1; }
 done
 
 copy=$findings/instrumented
