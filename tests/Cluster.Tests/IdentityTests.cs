@@ -1,4 +1,5 @@
 using System.Net.Security;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -263,7 +264,8 @@ public sealed class IdentityTests : IDisposable
     {
         const int Times = 40;
         await using var cluster = await TestCluster.StartAsync(SmallRun.Spec(steps: 4), Options);
-        using var channel = Open(cluster, credentials: null);
+        var connections = 0;
+        using var channel = Open(cluster, credentials: null, () => connections++);
         var invoker = channel.CreateCallInvoker();
         var details = new HashSet<string>();
         for (var i = 0; i < Times; i++)
@@ -278,6 +280,7 @@ public sealed class IdentityTests : IDisposable
         }
 
         Assert.Equal(["A certificate of this coordinator's is needed."], details);
+        Assert.InRange(connections, 3, 6);
         await cluster.UntilAsync(() => !cluster.Refused.IsEmpty);
         Assert.InRange(cluster.Refused.Count, 1, RefusalReports.MostOfOne);
     }
@@ -292,11 +295,18 @@ public sealed class IdentityTests : IDisposable
     }
 
 #pragma warning disable CA5359 // A stranger does not care who answers.
-    private static GrpcChannel Open(TestCluster cluster, PeerCredentials? credentials) => GrpcChannel.ForAddress($"https://{cluster.Run.EndPoint}", new GrpcChannelOptions
+    private static GrpcChannel Open(TestCluster cluster, PeerCredentials? credentials, Action? connected = null) => GrpcChannel.ForAddress($"https://{cluster.Run.EndPoint}", new GrpcChannelOptions
     {
         DisposeHttpClient = true,
         HttpHandler = new SocketsHttpHandler
         {
+            ConnectCallback = async (target, cancellation) =>
+            {
+                connected?.Invoke();
+                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+                await socket.ConnectAsync(target.DnsEndPoint, cancellation);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
             SslOptions = credentials is null
                 ? new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = (_, _, _, _) => true }
                 : PeerCredentials.ToClient(TimeProvider.System, () => credentials, _ => { }),

@@ -64,7 +64,8 @@ internal sealed class Gatekeeper(IdentityDirectory directory, RefusalReports rep
         context.Response.Headers["grpc-message"] = Uri.EscapeDataString(refusal.ForPeer);
         if (Items(context) is { } items && (items[VainKey] = 1 + (items.TryGetValue(VainKey, out var before) ? (int)before! : 0)) is >= PatienceWithStrangers)
         {
-            context.Abort();
+            // Of the whole connection: a call's own end would be that of a stream.
+            context.Features.Get<IConnectionLifetimeFeature>()?.Abort();
         }
     }
 
