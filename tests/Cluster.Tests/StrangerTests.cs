@@ -341,6 +341,8 @@ public sealed class StrangerTests
         await thief.SendAsync(new WorkerMessage { LeaseReturned = new LeaseReturned { LeaseId = own.LeaseId } });
         var again = (await thief.LeaseAsync())!;
 
+        // It is told when the lease is on its way.
+        await cluster.UntilAsync(() => !cluster.Reissued.IsEmpty);
         Assert.Equal((own.FirstShard, own.EndShard), (again.FirstShard, again.EndShard));
         Assert.Equal((owned.FirstShard, owned.EndShard), (own.FirstShard == 0 ? own.EndShard : 0, own.FirstShard == 0 ? 5u : own.FirstShard));
         Assert.All(cluster.Reissued, reissued => Assert.Equal((int)own.FirstShard, reissued.Shards.Start));

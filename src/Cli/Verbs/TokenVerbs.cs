@@ -16,10 +16,16 @@ public abstract class TokenVerb : Verb
     /// <inheritdoc/>
     public override async Task<int> RunAsync(VerbCall call)
     {
+        Check(call);
         using var identity = IdentityDirectory.Open(IdentityPlace.Find(call), call.Surroundings.Time.GetUtcNow());
         Change(call, identity);
         await call.Surroundings.Output.FlushAsync().ConfigureAwait(false);
         return ExitCode.Done;
+    }
+
+    /// <summary>Checks what can be checked before anything is made.</summary>
+    private protected virtual void Check(VerbCall call)
+    {
     }
 
     private protected abstract void Change(VerbCall call, IdentityDirectory identity);
@@ -38,13 +44,20 @@ public sealed partial class TokenCreateVerb : TokenVerb
     public override IReadOnlyList<Setting> Settings { get; } =
         [CommonOptions.TokenLifetime, CommonOptions.TokenUses, CommonOptions.TokenAddress, CommonOptions.Identity, CommonOptions.Json];
 
+    private protected override void Check(VerbCall call)
+    {
+        call.Values.Get(CommonOptions.TokenLifetime, TokenStore.DefaultLifetime);
+        call.Values.Find(CommonOptions.TokenUses);
+        call.Values.Get(CommonOptions.TokenAddress, new DnsEndPoint(Environment.MachineName, CommonOptions.DefaultPort));
+    }
+
     private protected override void Change(VerbCall call, IdentityDirectory identity)
     {
         var values = call.Values;
         var now = call.Surroundings.Time.GetUtcNow();
         var lifetime = values.Get(CommonOptions.TokenLifetime, TokenStore.DefaultLifetime);
         var address = CoordinatorAddress.Text(values.Get(CommonOptions.TokenAddress, new DnsEndPoint(Environment.MachineName, CommonOptions.DefaultPort)));
-        var token = identity.Tokens.Create(now, lifetime, values.Has(CommonOptions.TokenUses) ? values.Get(CommonOptions.TokenUses, 0) : null);
+        var token = identity.Tokens.Create(now, lifetime, values.Find(CommonOptions.TokenUses));
         var line = IdentityPlace.JoinLine(address, token, identity.Authority.Hash);
         call.Surroundings.Output.WriteLine(values.Get(CommonOptions.Json, false)
             ? JsonSerializer.Serialize(new Created("token", token.Id, token.Reveal(), identity.Authority.Hash, now + lifetime, line), CreatedJson.Default.Created)

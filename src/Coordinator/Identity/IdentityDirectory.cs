@@ -62,14 +62,14 @@ public sealed class IdentityDirectory : IDisposable
         var file = System.IO.Path.Combine(path, AuthorityFile);
         if (!File.Exists(file))
         {
-            var made = CertificateAuthority.Create(now);
-            if (PrivateFile.TryCreate(file, made.ToPem()))
+            using var alone = LockMaking(path);
+            // Another process may have been quicker: its authority is the one.
+            if (!File.Exists(file))
             {
+                var made = CertificateAuthority.Create(now);
+                PrivateFile.Write(file, made.ToPem());
                 return made;
             }
-
-            // Another process was quicker: its authority is the one.
-            made.Dispose();
         }
 
         var text = PrivateFile.Read(file, isSecret: true);
@@ -80,6 +80,26 @@ public sealed class IdentityDirectory : IDisposable
         catch (InvalidInputException e)
         {
             throw new InvalidInputException($"{file}: {e.Message.TrimEnd('.')}. Put the file back, or delete it: then there is another authority, and everybody joins anew.", e);
+        }
+    }
+
+    /// <summary>Held while an authority is made; the system lets go when the process ends, however it does.</summary>
+    private static FileStream LockMaking(string path)
+    {
+        try
+        {
+            var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None };
+            if (!OperatingSystem.IsWindows())
+            {
+                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            }
+
+            return new FileStream(System.IO.Path.Combine(path, "authority.lock"), options);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidInputException(
+                $"The authority in {path} cannot be made: {e.Message} If another process is making it just now, start again; else name another directory with --identity DIR.", e);
         }
     }
 

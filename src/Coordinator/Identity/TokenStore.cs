@@ -62,8 +62,9 @@ public sealed partial class TokenStore
         {
             var token = JoinToken.Create();
             var record = new TokenRecord(token.Id, Convert.ToHexStringLower(token.Hash()), now, now + lifetime, uses);
-            if (PrivateFile.TryCreate(Record(token.Id), JsonSerializer.Serialize(record, TokenJson.Default.TokenRecord) + "\n"))
+            if (!File.Exists(Record(token.Id)))
             {
+                PrivateFile.Write(Record(token.Id), JsonSerializer.Serialize(record, TokenJson.Default.TokenRecord) + "\n");
                 return token;
             }
         }

@@ -31,38 +31,15 @@ public static class PrivateFile
 
     /// <summary>Writes one, or replaces it as a whole, with mode 0600.</summary>
     /// <exception cref="InvalidInputException">It cannot be written.</exception>
-    public static void Write(string path, string text) => Put(path, text, replace: true);
-
-    /// <summary>Writes one that is not there yet, as a whole, with mode 0600.</summary>
-    /// <returns>False if it is there: of several processes one succeeds.</returns>
-    /// <exception cref="InvalidInputException">It cannot be written.</exception>
-    public static bool TryCreate(string path, string text) => Put(path, text, replace: false);
-
-    private static bool Put(string path, string text, bool replace)
+    public static void Write(string path, string text)
     {
         var temporary = $"{path}.{Path.GetRandomFileName()}";
         try
         {
-            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-            if (!OperatingSystem.IsWindows())
-            {
-                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            }
-
-            using (var stream = new FileStream(temporary, options))
-            {
-                stream.Write(Encoding.UTF8.GetBytes(text));
-                stream.Flush(flushToDisk: true);
-            }
-
+            Create(temporary, text);
             try
             {
-                File.Move(temporary, path, replace);
-                return true;
-            }
-            catch (IOException) when (!replace && File.Exists(path))
-            {
-                return false;
+                File.Move(temporary, path, overwrite: true);
             }
             finally
             {
@@ -72,9 +49,46 @@ public static class PrivateFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InvalidInputException($"{path} cannot be written: {e.Message} Name another directory with --identity DIR.", e);
+            throw Unwritable(path, e);
         }
     }
+
+    /// <summary>Makes one that is not there yet, with mode 0600. That it is there is what counts: its text may come a moment later.</summary>
+    /// <returns>False if it is there: of several processes one succeeds.</returns>
+    /// <exception cref="InvalidInputException">It cannot be made.</exception>
+    public static bool TryCreate(string path, string text)
+    {
+        try
+        {
+            // Exclusively, by the system: a look beforehand, and a move that looks, come too late for who is as quick.
+            Create(path, text);
+            return true;
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            return false;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Unwritable(path, e);
+        }
+    }
+
+    private static void Create(string path, string text)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        using var stream = new FileStream(path, options);
+        stream.Write(Encoding.UTF8.GetBytes(text));
+        stream.Flush(flushToDisk: true);
+    }
+
+    private static InvalidInputException Unwritable(string path, Exception e) =>
+        new($"{path} cannot be written: {e.Message} Name another directory with --identity DIR.", e);
 
     /// <summary>Reads one.</summary>
     /// <param name="path">The file.</param>
