@@ -26,6 +26,8 @@ public sealed class NoHangTests
             LeaseDeadline = Never,
             DeadTime = TimeSpan.FromSeconds(0.6),
             HeartbeatInterval = TimeSpan.FromSeconds(0.1),
+            // A worker that is told too late that the run has ended looks for the coordinator again, for minutes.
+            GoodbyeDeadline = TestCluster.Patience,
         };
         await using var cluster = await TestCluster.StartAsync(spec, options);
         var workers = new[] { cluster.StartWorker(), cluster.StartWorker() };
