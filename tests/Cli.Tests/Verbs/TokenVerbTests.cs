@@ -57,6 +57,18 @@ public sealed class TokenVerbTests : IDisposable
         Assert.True(identity.Tokens.IsRevoked("01234567"));
     }
 
+    [Fact]
+    public async Task TokenFile_ThatOthersCanRead_IsRefused()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows' files have no such modes.");
+        PrivateFile.Write(_command.File("token"), JoinToken.Create().Reveal());
+#pragma warning disable CA1416 // Skipped on Windows.
+        File.SetUnixFileMode(_command.File("token"), UnixFileMode.UserRead | UnixFileMode.OtherRead);
+#pragma warning restore CA1416
+        Assert.Equal(2, await _command.RunAsync("worker", "--coordinator", "127.0.0.1:1", "--token-file", "token", "--ca-hash", $"sha256:{new string('0', 64)}"));
+        Assert.Contains("chmod 600", _command.Error, StringComparison.Ordinal);
+    }
+
     /// <summary>Over TLS: who has the operator's certificate is told how the run stands; a worker reads its token from a file.</summary>
     [Fact]
     public async Task Run_OverTls_IsHealthyAndTakesAWorkerWithATokenFile()
@@ -69,7 +81,7 @@ public sealed class TokenVerbTests : IDisposable
         Assert.Equal(2, await _command.RunAsync("health", "--coordinator", run.Address, "--tls", "--identity", "nowhere"));
         Assert.Contains("operator.pem", _command.Error, StringComparison.Ordinal);
 
-        _command.Write("token", identity.Tokens.Create(DateTimeOffset.UtcNow, TimeSpan.FromHours(1)).Reveal() + "\n");
+        PrivateFile.Write(_command.File("token"), identity.Tokens.Create(DateTimeOffset.UtcNow, TimeSpan.FromHours(1)).Reveal() + "\n");
         Assert.Equal(0, await _command.RunAsync(
             "worker", "--coordinator", run.Address, "--token-file", "token", "--ca-hash", identity.Authority.Hash, "--certificate", "worker.pem", "--start-timeout", "60"));
         await run.Completion.WaitAsync(TimeSpan.FromSeconds(90), TestContext.Current.CancellationToken);
