@@ -67,6 +67,15 @@ public sealed record CoordinatorOptions
     /// <summary>At the end, workers have so long to say goodbye; default 2 s.</summary>
     public TimeSpan GoodbyeDeadline { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>
+    /// Asked to stop, the step that is being computed has so long; then the run ends without it, and computes it when it goes on. Default 15 s, which with the
+    /// goodbyes leaves 8 s of <see cref="StopGrace"/> for the checkpoint.
+    /// </summary>
+    public TimeSpan StopDeadline { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How long whoever stops a coordinator's process lets it live at least: the grace period of a container or pod is longer.</summary>
+    public static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(25);
+
     /// <summary>How often to say whom the run waits for; default 5 s.</summary>
     public TimeSpan WaitingReportInterval { get; init; } = TimeSpan.FromSeconds(5);
 
@@ -131,6 +140,7 @@ public sealed record CoordinatorOptions
         ("The send deadline", SendDeadline),
         ("The hello deadline", HelloDeadline),
         ("The goodbye deadline", GoodbyeDeadline),
+        ("The stop deadline", StopDeadline),
         ("The waiting report interval", WaitingReportInterval),
     ];
 }

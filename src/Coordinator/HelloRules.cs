@@ -53,8 +53,7 @@ internal static class HelloRules
             return Refuse(RefusalReason.RunEnded, "The run has ended.", transient: true);
         }
 
-        if (quarantine.Holds(NameOf(hello), out var reason, out var left)
-            || (identity is not null && quarantine.Holds(Quarantine.OfIdentity(identity), out reason, out left)))
+        if (quarantine.Holds(NameOf(hello), identity, out var reason, out var left))
         {
             return left == TimeSpan.MaxValue
                 ? Refuse(RefusalReason.Quarantined, $"This worker is sent away for good: {reason}. Look at its hardware before it computes anything again.")

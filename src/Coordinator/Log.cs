@@ -69,6 +69,9 @@ internal static partial class Log
     [LoggerMessage(133, LogLevel.Information, "Asked to have {Workers} workers of the run's own")]
     public static partial void Scaled(ILogger log, uint workers);
 
+    [LoggerMessage(135, LogLevel.Information, "Step {Step} is not done {Seconds:0} s after the wish to stop: the run ends without it")]
+    public static partial void StopUrged(ILogger log, long step, double seconds);
+
     [LoggerMessage(134, LogLevel.Warning, "Refused to {Peer}, which is not this machine: {Method}")]
     public static partial void ControlRefused(ILogger log, string peer, string method);
 

@@ -79,7 +79,7 @@ internal sealed class Roster(ConductorSetup setup, Stragglers stragglers, Quaran
             return true;
         }
 
-        if (connection.Lease is not null && !connection.HasDelivered && quarantine.Crashed(connection.Info.Name) is { Ticks: > 0 } wait)
+        if (connection.Lease is not null && !connection.HasDelivered && quarantine.Crashed(connection.Info.Name) is { Ticks: > 0 } wait && wait != TimeSpan.MaxValue)
         {
             reason = $"{reason}; it has delivered nothing since it came, as before, and must stay away for {wait.TotalSeconds:0} s";
         }
@@ -131,13 +131,8 @@ internal sealed class Roster(ConductorSetup setup, Stragglers stragglers, Quaran
     {
         if (isForGood)
         {
-            quarantine.Lied(connection.Info.Name, reason);
-            // It could have another certificate from the token by which it had this one.
-            if (connection.Info is { Identity: { } identity, Address: { } address })
-            {
-                quarantine.Lied(Quarantine.OfIdentity(identity), reason);
-                quarantine.Lied(Quarantine.OfAddress(address), reason);
-            }
+            // It could have another certificate from the token by which it had this one: its address goes with it.
+            quarantine.Lied(connection.Info.Name, connection.Info.Identity, connection.Info.Address, reason);
         }
         else
         {

@@ -66,6 +66,7 @@ internal sealed class RunConductor : IRunFacts
     private RoundBox? _current;
     private (long LeaseId, Partial Partial) _arriving;
     private TimeSpan _savedAt;
+    private TimeSpan? _stopAskedAt;
     private string? _savedPath;
     private int _workersToStart;
     private long _evaluationAnnounced = -1;
@@ -550,6 +551,7 @@ internal sealed class RunConductor : IRunFacts
                 break;
             case ControlVerb.Stop:
                 _pending.AwaitStop(reply);
+                _stopAskedAt ??= _clock.Now;
                 Apply(SessionEvent.StopAsked());
                 break;
             default:
@@ -585,6 +587,12 @@ internal sealed class RunConductor : IRunFacts
             {
                 Lose(connection, reason, Loss.Crashed);
             }
+        }
+
+        if (_stopAskedAt is { } asked && _clock.Now - asked >= _options.StopDeadline && _session.Phase == SessionPhase.Computing)
+        {
+            Log.StopUrged(_log, State.StepsDone + 1, _options.StopDeadline.TotalSeconds);
+            Apply(SessionEvent.StopUrged());
         }
 
         if (_clock.Now - _savedAt >= _options.CheckpointInterval)

@@ -33,6 +33,9 @@ internal static partial class Log
     [LoggerMessage(207, LogLevel.Warning, "This worker's certificate was not renewed: {Reason}. It is good until {Until:u}")]
     public static partial void NotRenewed(ILogger log, string reason, DateTimeOffset until);
 
+    [LoggerMessage(209, LogLevel.Warning, "This worker's certificate is not kept, and its next start needs a token: {Reason}")]
+    public static partial void NotKept(ILogger log, string reason);
+
     [LoggerMessage(208, LogLevel.Warning, "The certificate in {File} is of authority {Actual}, not of {Wanted}: not used")]
     public static partial void OtherAuthority(ILogger log, string file, string actual, string wanted);
 

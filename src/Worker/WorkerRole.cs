@@ -130,7 +130,7 @@ public static class WorkerRole
         finally
         {
             await renewal.CancelAsync();
-            await renewing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await renewing;
         }
     }
 

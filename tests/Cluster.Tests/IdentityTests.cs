@@ -146,7 +146,7 @@ public sealed class IdentityTests : IDisposable
         async Task<WorkerOutcome> StartTwice(TestCluster to)
         {
             var token = _identity.Tokens.Create(now, TimeSpan.FromHours(1), uses: 1);
-            Assert.Null(_identity.Tokens.Redeem(token, now));
+            Assert.Null(_identity.Tokens.Redeem(token, "another", now));
             return await Start(to, options => options with { Token = token });
         }
     }
@@ -166,6 +166,130 @@ public sealed class IdentityTests : IDisposable
         Assert.Equal(WorkerOutcome.Refused, outcome.ExitCode);
         Assert.Contains($"{other.Authority.Hash}, not to {_identity.Authority.Hash}", outcome.Reason, StringComparison.Ordinal);
         Assert.Equal(1, other.Tokens.List().Single(kept => kept.Id == token.Id).UsesLeft);
+    }
+
+    /// <summary>The connection that the token goes over is checked like the first: somebody may have slipped in between.</summary>
+    [Fact]
+    public async Task Token_WhenSomebodyElseAnswersTheSecondConnection_IsNotSent()
+    {
+        using var other = IdentityDirectory.Open(Path.Combine(_directory, "other"), DateTimeOffset.UtcNow);
+        await using var cluster = await TestCluster.StartAsync(SmallRun.Spec(steps: 4), Options);
+        await using var impostor = await TestCluster.StartAsync(SmallRun.Spec(steps: 4), Options with { Identity = other });
+        await using var proxy = new LoopbackProxy(connection => connection == 0 ? cluster.Run.EndPoint : impostor.Run.EndPoint);
+        // It gives the very token: if it came, a use would be counted.
+        var token = other.Tokens.Create(DateTimeOffset.UtcNow, TimeSpan.FromHours(1), uses: 1);
+
+        var outcome = await Start(cluster, options => options with { Coordinator = $"{proxy.EndPoint}", Token = token });
+
+        Assert.Equal(WorkerOutcome.Refused, outcome.ExitCode);
+        Assert.Contains("is not the coordinator that was meant", outcome.Reason, StringComparison.Ordinal);
+        Assert.Equal(1, other.Tokens.List().Single(kept => kept.Id == token.Id).UsesLeft);
+    }
+
+    /// <summary>A certificate may say where its issuer's is to be had. Nobody asks there: it would be the stranger who says what the coordinator fetches.</summary>
+    [Fact]
+    public async Task Stranger_WhoseCertificateNamesAnAddress_HasNothingFetchedFromThere()
+    {
+        using var trap = new TcpListener(System.Net.IPAddress.Loopback, 0);
+        trap.Start();
+        var now = DateTimeOffset.UtcNow;
+        using var issuer = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=stranger", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension(null, [$"http://{trap.LocalEndpoint}/issuer.crt"]));
+        using var certificate = request.Create(new X500DistinguishedName("CN=nobody"), X509SignatureGenerator.CreateForECDsa(issuer), now.AddHours(-1), now.AddHours(1), [1]);
+        using var withKey = certificate.CopyWithPrivateKey(key);
+        using var usable = CertificateAuthority.Usable(withKey);
+        await using var cluster = await TestCluster.StartAsync(SmallRun.Spec(steps: 4), Options);
+#pragma warning disable CA5359 // A stranger does not care who answers.
+        using var channel = GrpcChannel.ForAddress($"https://{cluster.Run.EndPoint}", new GrpcChannelOptions
+        {
+            DisposeHttpClient = true,
+            HttpHandler = new SocketsHttpHandler
+            {
+                SslOptions = new SslClientAuthenticationOptions
+                {
+                    // Else it is the client that would fetch.
+                    ClientCertificateContext = SslStreamCertificateContext.Create(usable, additionalCertificates: null, offline: true),
+                    RemoteCertificateValidationCallback = (_, _, _, _) => true,
+                },
+            },
+        });
+#pragma warning restore CA5359
+
+        var refused = await Assert.ThrowsAsync<RpcException>(() => new Control.ControlClient(channel).StatusAsync(new StatusRequest()).ResponseAsync);
+
+        Assert.Equal("A certificate of this coordinator's is needed.", refused.Status.Detail);
+        await cluster.UntilAsync(() => cluster.Refused.Any(line => line.Contains("of another authority", StringComparison.Ordinal)));
+        // It would have been fetched before that answer.
+        Assert.False(trap.Pending());
+    }
+
+    [Fact]
+    public async Task Stranger_GuessingTokens_MustWaitAfterTwenty()
+    {
+        await using var cluster = await TestCluster.StartAsync(SmallRun.Spec(steps: 4), Options);
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = ByteString.CopyFrom(CertificateAuthority.Request(key));
+        Assert.Equal(StatusCode.OK, await EnrollAsync(NewToken().Reveal()));
+        var statuses = new List<StatusCode>();
+        for (var i = 0; i <= EnrollmentService.MostAttempts; i++)
+        {
+            statuses.Add(await EnrollAsync(JoinToken.Create().Reveal()));
+        }
+
+        Assert.Equal([.. Enumerable.Repeat(StatusCode.Unauthenticated, EnrollmentService.MostAttempts), StatusCode.ResourceExhausted], statuses);
+        // Not even a right one is looked at.
+        Assert.Equal(StatusCode.ResourceExhausted, await EnrollAsync(NewToken().Reveal()));
+
+        async Task<StatusCode> EnrollAsync(string token)
+        {
+            using var channel = Open(cluster, credentials: null);
+            try
+            {
+                await new Enrollment.EnrollmentClient(channel).EnrollAsync(new EnrollRequest { Token = token, CertificateRequest = request });
+                return StatusCode.OK;
+            }
+            catch (RpcException e)
+            {
+                return e.StatusCode;
+            }
+        }
+    }
+
+    /// <summary>What a stranger sends where it may send something makes few lines, and none of many lines.</summary>
+    [Theory]
+    [InlineData(new byte[] { 0, 0, 0, 0, 3, 0xff, 0xff, 0xff })]
+    [InlineData(new byte[] { 2, 0, 0, 0, 1, 0 })]
+    [InlineData(new byte[] { 1, 0, 0, 0, 1, 0 })]
+    [InlineData(new byte[] { 0, 0xff, 0xff, 0xff, 0xff, 1 })]
+    [InlineData(new byte[] { 0, 0x7f, 0xff, 0xff, 0xff, 1 })]
+    [InlineData(new byte[] { 0, 0, 0 })]
+    public async Task Stranger_SendingNonsense_IsToldInFewLines(byte[] body)
+    {
+        const int Times = 8;
+        await using var cluster = await TestCluster.StartAsync(SmallRun.Spec(steps: 4), Options);
+#pragma warning disable CA5359 // A stranger does not care who answers.
+        using var client = new HttpClient(new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true } })
+#pragma warning restore CA5359
+        {
+            DefaultRequestVersion = System.Net.HttpVersion.Version20,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        for (var i = 0; i < Times; i++)
+        {
+            using var content = new ByteArrayContent(body);
+            content.Headers.ContentType = new("application/grpc");
+            using var answer = await client.PostAsync(new Uri($"https://{cluster.Run.EndPoint}/disttrain.v1.Enrollment/Enroll"), content, TestContext.Current.CancellationToken);
+            await answer.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
+            var status = answer.TrailingHeaders.Concat(answer.Headers).First(header => header.Key == "grpc-status").Value.First();
+            Assert.NotEqual("0", status);
+        }
+
+        _ = Start(cluster, options => options with { Token = NewToken() });
+        await cluster.FinalHashAsync();
+        Assert.InRange(cluster.Refused.Count, 0, RefusalReports.MostOfOne);
+        Assert.DoesNotContain(cluster.LogLines, line => line.Contains("   at ", StringComparison.Ordinal) || line.Contains("service method", StringComparison.Ordinal));
     }
 
     /// <summary>A clock that is two hours slow sees a coordinator from the future, and says so.</summary>
@@ -228,20 +352,19 @@ public sealed class IdentityTests : IDisposable
     {
         var file = Certificate(_identity, PeerRole.Worker, DateTimeOffset.UtcNow);
         var before = File.ReadAllText(file);
+        using var kept = PeerCredentials.Load(file);
+        var written = new TaskCompletionSource();
+        using var watcher = new FileSystemWatcher(_directory, Path.GetFileName(file)) { NotifyFilter = NotifyFilters.FileName };
+        watcher.Renamed += (_, _) => written.TrySetResult();
+        watcher.EnableRaisingEvents = true;
         await using var cluster = await TestCluster.StartAsync(SmallRun.Spec(steps: 4), Options with { WorkersToStart = 2 });
         _ = Start(cluster, options => options with { CertificateFile = file }, new OffsetTime(TimeSpan.FromHours(20)), hash: false);
         await cluster.UntilAsync(() => cluster.Joined.Count == 1);
 
-        using var kept = PeerCredentials.Load(file);
-        var after = before;
         // The renewal is a call beside the run's.
-        for (var i = 0; i < 600 && after == before; i++)
-        {
-            after = File.ReadAllText(file);
-            await Task.Delay(50, TestContext.Current.CancellationToken);
-        }
+        await written.Task.WaitAsync(TestCluster.Patience, TestContext.Current.CancellationToken);
 
-        Assert.NotEqual(before, after);
+        Assert.NotEqual(before, File.ReadAllText(file));
         using var renewed = PeerCredentials.Load(file);
         Assert.Equal(PeerIdentity.Of(kept.Certificate), PeerIdentity.Of(renewed.Certificate));
     }

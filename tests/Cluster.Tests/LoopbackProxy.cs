@@ -22,10 +22,17 @@ internal sealed class LoopbackProxy : IAsyncDisposable
     /// <param name="target">Where connections lead.</param>
     /// <param name="passing">What happens to bytes on their way; null lets them pass.</param>
     public LoopbackProxy(IPEndPoint target, Passing? passing = null)
+        : this(_ => target, passing)
+    {
+    }
+
+    /// <param name="targetOf">Where each connection leads, counted from 0.</param>
+    /// <param name="passing">What happens to bytes on their way; null lets them pass.</param>
+    public LoopbackProxy(Func<int, IPEndPoint> targetOf, Passing? passing = null)
     {
         _passing = passing;
         _listener.Start();
-        _accepting = AcceptAsync(target);
+        _accepting = AcceptAsync(targetOf);
     }
 
     public IPEndPoint EndPoint => (IPEndPoint)_listener.LocalEndpoint;
@@ -52,15 +59,15 @@ internal sealed class LoopbackProxy : IAsyncDisposable
         _listener.Dispose();
     }
 
-    private async Task AcceptAsync(IPEndPoint target)
+    private async Task AcceptAsync(Func<int, IPEndPoint> targetOf)
     {
         try
         {
-            while (true)
+            for (var count = 0; ; count++)
             {
                 var near = Keep(await _listener.AcceptSocketAsync(_cut.Token));
                 var far = Keep(new Socket(SocketType.Stream, ProtocolType.Tcp));
-                await far.ConnectAsync(target, _cut.Token);
+                await far.ConnectAsync(targetOf(count), _cut.Token);
                 _ = PassAsync(near, far, isToTarget: true);
                 _ = PassAsync(far, near, isToTarget: false);
             }

@@ -8,21 +8,51 @@ namespace DistTrain.Coordinator.Tests;
 
 public sealed class RunConductorTests
 {
+    private static readonly RunSpec Spec = new(
+        new ModelSpec("any", [1], [new AffineSpec(1)]),
+        new DatasetSpec("any", "", TrainCount: 4, TestCount: 4, SampleSize: 1, ClassCount: 1),
+        new OptimizerSpec("sgd", 0.1),
+        BatchSize: 4,
+        ShardCount: 1,
+        Seed: 1,
+        Steps: 1);
+
+    /// <summary>Whoever stops the process does not wait for ever: a step that takes longer than its time is left for later.</summary>
+    [Fact]
+    public void Stop_WhileAStepTakesLong_EndsWithoutIt()
+    {
+        var time = new FakeTimeProvider();
+        var options = new CoordinatorOptions { DeadTime = TimeSpan.FromSeconds(60), HeartbeatInterval = TimeSpan.FromSeconds(20) };
+        var conductor = new RunConductor(new ConductorSetup(Spec, options, Incarnation: 1, From: null, Recorder: null, null, null, NullLogger.Instance, time));
+        using var connection = new WorkerConnection(new WorkerInfo(1, "host", 1, 1, 256, "", "peer", "name"));
+        conductor.Take(new RunInput.Attached(connection));
+        conductor.Take(new RunInput.Ready(connection));
+        Assert.NotNull(connection.Lease);
+        conductor.Take(new RunInput.Control(ControlVerb.Stop, new TaskCompletionSource<ControlReply>()));
+
+        var waited = TimeSpan.Zero;
+        Assert.Throws<OperationCanceledException>(() =>
+        {
+            while (waited < TimeSpan.FromSeconds(60))
+            {
+                time.Advance(conductor.TickLength);
+                waited += conductor.TickLength;
+                conductor.Take(RunInput.Tick.Instance);
+            }
+        });
+
+        Assert.InRange(waited, options.StopDeadline, options.StopDeadline + TimeSpan.FromSeconds(0.2));
+        Assert.True(options.StopDeadline + options.GoodbyeDeadline < CoordinatorOptions.StopGrace);
+        conductor.State.Dispose();
+    }
+
     /// <summary>With --audit 1 a single worker may decide nothing: nothing goes on, and that has a deadline like every wait.</summary>
     [Fact]
     public void Take_NobodyForTheSecondOpinion_GivesUpAfterTheStartTimeout()
     {
         var time = new FakeTimeProvider();
         var options = new CoordinatorOptions { AuditShare = 1, StartTimeout = TimeSpan.FromSeconds(7), DeadTime = TimeSpan.FromSeconds(60), HeartbeatInterval = TimeSpan.FromSeconds(20) };
-        var spec = new RunSpec(
-            new ModelSpec("any", [1], [new AffineSpec(1)]),
-            new DatasetSpec("any", "", TrainCount: 4, TestCount: 4, SampleSize: 1, ClassCount: 1),
-            new OptimizerSpec("sgd", 0.1),
-            BatchSize: 4,
-            ShardCount: 1,
-            Seed: 1,
-            Steps: 1);
-        var conductor = new RunConductor(new ConductorSetup(spec, options, Incarnation: 1, From: null, Recorder: null, null, null, NullLogger.Instance, time));
+        var conductor = new RunConductor(new ConductorSetup(Spec, options, Incarnation: 1, From: null, Recorder: null, null, null, NullLogger.Instance, time));
         using var connection = new WorkerConnection(new WorkerInfo(1, "host", 1, 1, 256, "", "peer", "name"));
         conductor.Take(new RunInput.Attached(connection));
         conductor.Take(new RunInput.Ready(connection));

@@ -40,6 +40,11 @@ public static class IdentityPlace
     /// <summary>Prints the line by which workers join; to the terminal alone, because it is a secret. Where an earlier token is still good, it says so instead.</summary>
     public static void Greet(VerbCall call, IdentityDirectory identity, EndPoint listen)
     {
+        if (identity.WithoutOperator is { } without)
+        {
+            call.Surroundings.Tell(without);
+        }
+
         var now = call.Surroundings.Time.GetUtcNow();
         if (identity.Tokens.List().Count(token => token.IsOpen(now)) is > 0 and var open)
         {
@@ -75,8 +80,16 @@ public static class IdentityPlace
     }
 
     /// <summary>What to paste on a worker's machine.</summary>
-    public static string JoinLine(string address, JoinToken token, string authorityHash) =>
-        $"disttrain worker --coordinator {address} --token {token.Reveal()} --ca-hash {authorityHash}";
+    public static string JoinLine(string address, JoinToken token, string authorityHash) => JoinLine(address, token.Reveal(), authorityHash);
+
+    /// <summary>The same for all to see, with the word TOKEN where one has to be.</summary>
+    /// <param name="address">Where the coordinator is found.</param>
+    /// <param name="authorityHash">Of its authority; null if it takes workers without.</param>
+    public static string JoinLine(string address, string? authorityHash) =>
+        authorityHash is null ? $"disttrain worker --coordinator {address}" : JoinLine(address, "TOKEN", authorityHash);
+
+    private static string JoinLine(string address, string token, string authorityHash) =>
+        $"disttrain worker --coordinator {address} --token {token} --ca-hash {authorityHash}";
 
     /// <summary>An address as others can use it: "any" is this host.</summary>
     public static string Advertised(EndPoint listen) => listen is IPEndPoint network && (network.Address.Equals(IPAddress.Any) || network.Address.Equals(IPAddress.IPv6Any))

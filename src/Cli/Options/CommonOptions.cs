@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using DistTrain.Cli.Runs;
+using DistTrain.Coordinator.Identity;
 using DistTrain.Core.Data;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
@@ -254,7 +255,7 @@ public static class CommonOptions
     public static readonly Setting<TimeSpan> TokenLifetime = new("--valid", "Nh|Nd", "How long the token gets workers in, in hours or days, at most 365d. Default 24h.", ReadLifetime);
 
     /// <summary>--uses</summary>
-    public static readonly Setting<int> TokenUses = Settings.Count("--uses", "How many workers the token gets in, at least 1. Default any number.", 1);
+    public static readonly Setting<int> TokenUses = Settings.Count("--uses", $"How many workers the token gets in, 1 to {TokenStore.MostUses}. Default any number.", 1, TokenStore.MostUses);
 
     /// <summary>--coordinator of a token</summary>
     public static readonly Setting<EndPoint> TokenAddress = Settings.Address(

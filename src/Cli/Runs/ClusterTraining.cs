@@ -18,7 +18,8 @@ public static class ClusterTraining
     /// <param name="count">Workers to start on this machine; 0 waits for others only.</param>
     /// <param name="threads">Of each of them.</param>
     /// <param name="call">For the surroundings and the wish to stop.</param>
-    public static async Task<TrainingState> RunAsync(RunContext context, CoordinatorOptions options, int count, int threads, VerbCall call)
+    /// <param name="listening">Told where it listens, before anything else is; null for nobody.</param>
+    public static async Task<TrainingState> RunAsync(RunContext context, CoordinatorOptions options, int count, int threads, VerbCall call, Action<EndPoint>? listening = null)
     {
         var surroundings = options.Identity is not null ? call.Surroundings
             // A token in the environment is for other runs: with it the workers would insist on certificates, and nobody has any here.
@@ -36,8 +37,10 @@ public static class ClusterTraining
         await using var server = run.ConfigureAwait(false);
         var address = run.Address;
         context.Run.Announce(RunAddress.ToAnnounce(address, options.Identity is not null));
-        context.Reporter.Start(address);
-        context.Run.Log.Information($"Workers can join: disttrain worker --coordinator {address}{(options.Identity is null ? "" : ", with --token and --ca-hash")}");
+        listening?.Invoke(run.EndPoint);
+        var join = IdentityPlace.JoinLine(IdentityPlace.Advertised(run.EndPoint), options.Identity?.Authority.Hash);
+        context.Reporter.Start(address, join);
+        context.Run.Log.Information($"Workers can join: {join}");
 
         var workers = new WorkerProcesses(
             context, surroundings, options.Listen is IPEndPoint ? Reachable(run.EndPoint).ToString() : address, threads, options.StartTimeout, () => run.HasEnded || call.Stop.Token.IsCancellationRequested, Remain);

@@ -12,7 +12,7 @@ public static class LocalTraining
     /// <param name="call">For the clock and the wish to stop.</param>
     public static TrainingState Run(RunContext context, int threads, VerbCall call)
     {
-        context.Reporter.Start(address: null);
+        context.Reporter.Start(address: null, join: null);
         using var inbox = new SessionInbox();
         using var stopping = call.Stop.Token.Register(() => inbox.Post(SessionEvent.StopAsked()));
         var interval = context.Checkpoints.Interval;

@@ -56,9 +56,10 @@ public abstract record RunEvent
 /// <param name="Version">Of the program.</param>
 /// <param name="NumericsRevision">The contract of bits.</param>
 /// <param name="HeldOut">Training samples that stand in place of the test set; null if the test set is the dataset's own.</param>
+/// <param name="Join">The command by which more workers join, with the word TOKEN where one has to be; null without a coordinator.</param>
 public sealed record Started(
     string Run, string Model, string Dataset, string Optimizer, long Steps, int StepsPerEpoch, int BatchSize, int Shards, ulong Seed,
-    int Workers, int? Threads, string? Address, string Version, int NumericsRevision, int? HeldOut = null) : RunEvent;
+    int Workers, int? Threads, string? Address, string Version, int NumericsRevision, int? HeldOut = null, string? Join = null) : RunEvent;
 
 /// <summary>How far it is.</summary>
 /// <param name="Step">Steps done.</param>

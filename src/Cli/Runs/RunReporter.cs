@@ -59,14 +59,15 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
 
     /// <summary>The run is about to begin.</summary>
     /// <param name="address">Where workers can join; null without a coordinator.</param>
-    public void Start(string? address)
+    /// <param name="join">The command by which they do; null likewise.</param>
+    public void Start(string? address, string? join)
     {
         HasStarted = true;
         _lastProgress = _lastMetrics = _surroundings.Time.GetTimestamp();
         Emit(new Started(
             _directory.FullPath, _spec.Model.Name, _spec.Dataset.Name, _spec.Optimizer.Name, _spec.TotalSteps, _spec.StepsPerEpoch, _spec.BatchSize,
             _spec.ShardCount, _spec.Seed, _workers, _threads, address, ProductVersion.Text, _spec.NumericsRevision,
-            _spec.Dataset.Holdout is null ? null : _spec.Dataset.TestCount));
+            _spec.Dataset.Holdout is null ? null : _spec.Dataset.TestCount, join));
     }
 
     /// <inheritdoc/>

@@ -37,12 +37,15 @@ public sealed class CoordinatorVerb : Verb
             StartTimeout = values.Get(CommonOptions.StartTimeout, CommonOptions.DefaultStartTimeout),
         };
         options.Validate();
-        if (identity is not null)
-        {
-            IdentityPlace.Greet(call, identity, listen);
-        }
-
         return await TrainingRun.RunAsync(
-            call, options.WorkersToStart, threads: null, context => ClusterTraining.RunAsync(context, options, count: 0, threads: 1, call)).ConfigureAwait(false);
+            call, options.WorkersToStart, threads: null, context => ClusterTraining.RunAsync(context, options, count: 0, threads: 1, call, Greet)).ConfigureAwait(false);
+
+        void Greet(EndPoint endPoint)
+        {
+            if (identity is not null)
+            {
+                IdentityPlace.Greet(call, identity, endPoint);
+            }
+        }
     }
 }

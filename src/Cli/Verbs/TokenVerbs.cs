@@ -17,11 +17,15 @@ public abstract class TokenVerb : Verb
     public override async Task<int> RunAsync(VerbCall call)
     {
         Check(call);
-        using var identity = IdentityDirectory.Open(IdentityPlace.Find(call), call.Surroundings.Time.GetUtcNow());
+        var (path, now) = (IdentityPlace.Find(call), call.Surroundings.Time.GetUtcNow());
+        using var identity = MakesIdentity ? IdentityDirectory.Open(path, now) : IdentityDirectory.OpenExisting(path, now);
         Change(call, identity);
         await call.Surroundings.Output.FlushAsync().ConfigureAwait(false);
         return ExitCode.Done;
     }
+
+    /// <summary>Whether it may be the first to use a directory.</summary>
+    private protected virtual bool MakesIdentity => false;
 
     /// <summary>Checks what can be checked before anything is made.</summary>
     private protected virtual void Check(VerbCall call)
@@ -43,6 +47,8 @@ public sealed partial class TokenCreateVerb : TokenVerb
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
         [CommonOptions.TokenLifetime, CommonOptions.TokenUses, CommonOptions.TokenAddress, CommonOptions.Identity, CommonOptions.Json];
+
+    private protected override bool MakesIdentity => true;
 
     private protected override void Check(VerbCall call)
     {
@@ -120,11 +126,11 @@ public sealed class TokenRevokeVerb : TokenVerb
     {
         // The whole token is a way to name it too.
         var id = Transport.Identity.JoinToken.TryParse(call.Argument)?.Id ?? call.Argument;
-        if (!identity.Tokens.Revoke(id, call.Surroundings.Time.GetUtcNow()))
-        {
-            throw new InvalidInputException($"There is no token of that id in {identity.Path}; 'disttrain token list' shows them.");
-        }
-
+        var isListed = identity.Tokens.Revoke(id, call.Surroundings.Time.GetUtcNow());
         call.Surroundings.Output.WriteLine($"Token {id} is revoked. A coordinator that runs sends the workers away that came by it within seconds.");
+        if (!isListed)
+        {
+            call.Surroundings.Tell($"No token of that id is listed in {identity.Path}: it expired some time ago, or was given elsewhere.");
+        }
     }
 }

@@ -56,9 +56,9 @@ public static class EventText
             text.AppendLine().Append(CultureInfo.InvariantCulture, $"the test samples are {heldOut:N0} held out of the training set; its own test set is not touched");
         }
 
-        if (started.Address is { } address)
+        if (started.Join is { } join)
         {
-            text.AppendLine().Append(CultureInfo.InvariantCulture, $"more workers can join: disttrain worker --coordinator {address}");
+            text.AppendLine().Append(CultureInfo.InvariantCulture, $"more workers can join: {join}");
         }
 
         return text.ToString();

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using System.Threading.RateLimiting;
 using DistTrain.Core;
 using DistTrain.Transport.Identity;
@@ -47,21 +48,23 @@ internal sealed class EnrollmentService : Enrollment.EnrollmentBase, IDisposable
             throw Refuse(connection, StatusCode.ResourceExhausted, FormattableString.Invariant($"it tried more than {MostAttempts} times within {Window.TotalSeconds:0} s"), "Too many attempts from this address: wait a minute.");
         }
 
-        if (_quarantine.Holds(Quarantine.OfAddress(address), out var reason, out _))
+        if (_quarantine.Exiles(address) is { } reason)
         {
             throw Refuse(connection, StatusCode.PermissionDenied, $"a worker of this address was sent away for good: {reason}", "A worker from this address was sent away for good: it sent wrong bits.");
         }
 
         var now = _time.GetUtcNow();
+        // Before a use of the token is counted.
+        var key = Read(request.CertificateRequest, connection);
         var token = JoinToken.TryParse(request.Token);
-        if ((token is null ? "it showed no token" : Redeem(token, now)) is { } why)
+        if ((token is null ? "it showed no token" : Redeem(token, key, now)) is { } why)
         {
             using var counted = _attempts.AttemptAcquire(address);
             throw Refuse(connection, StatusCode.Unauthenticated, why, "The token is wrong, expired, used up or revoked. 'disttrain token create', on the coordinator's machine, makes another.");
         }
 
         var identity = new PeerIdentity(PeerRole.Worker, CertificateAuthority.RandomName(), token!.Id);
-        var reply = Issue(request.CertificateRequest, identity, now, connection);
+        var reply = Issue(key, identity, now);
         Log.Enrolled(_log, identity.Name, $"{address}:{connection.RemotePort}", identity.TokenId);
         return Task.FromResult(reply);
     }
@@ -70,17 +73,17 @@ internal sealed class EnrollmentService : Enrollment.EnrollmentBase, IDisposable
     public override Task<CertificateReply> Renew(RenewRequest request, ServerCallContext context)
     {
         var http = context.GetHttpContext();
-        return Task.FromResult(Issue(request.CertificateRequest, Gatekeeper.WhoIs(http)!, _time.GetUtcNow(), http.Connection));
+        return Task.FromResult(Issue(Read(request.CertificateRequest, http.Connection), Gatekeeper.WhoIs(http)!, _time.GetUtcNow()));
     }
 
     /// <inheritdoc/>
     public void Dispose() => _attempts.Dispose();
 
-    private string? Redeem(JoinToken token, DateTimeOffset now)
+    private string? Redeem(JoinToken token, PublicKey key, DateTimeOffset now)
     {
         try
         {
-            return _directory.Tokens.Redeem(token, now);
+            return _directory.Tokens.Redeem(token, CertificateRules.HashOf(key), now);
         }
         catch (InvalidInputException e)
         {
@@ -88,12 +91,17 @@ internal sealed class EnrollmentService : Enrollment.EnrollmentBase, IDisposable
         }
     }
 
-    private CertificateReply Issue(ByteString request, PeerIdentity identity, DateTimeOffset now, ConnectionInfo connection)
+    private CertificateReply Issue(PublicKey key, PeerIdentity identity, DateTimeOffset now)
+    {
+        using var certificate = _directory.Authority.Issue(key, identity, now, CertificateAuthority.WorkerLifetime);
+        return new CertificateReply { Certificate = ByteString.CopyFrom(certificate.RawData) };
+    }
+
+    private PublicKey Read(ByteString request, ConnectionInfo connection)
     {
         try
         {
-            using var certificate = _directory.Authority.Issue(request.Span, identity, now, CertificateAuthority.WorkerLifetime);
-            return new CertificateReply { Certificate = ByteString.CopyFrom(certificate.RawData) };
+            return CertificateAuthority.ReadRequest(request.Span);
         }
         catch (InvalidInputException e)
         {

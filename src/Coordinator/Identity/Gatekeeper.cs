@@ -1,3 +1,5 @@
+using System.Collections.Frozen;
+using System.Globalization;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using DistTrain.Transport.Identity;
@@ -5,6 +7,7 @@ using Grpc.Core;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace DistTrain.Coordinator.Identity;
 
@@ -14,16 +17,19 @@ namespace DistTrain.Coordinator.Identity;
 /// </summary>
 internal sealed class Gatekeeper(IdentityDirectory directory, RefusalReports reports, TimeProvider time)
 {
-    /// <summary>Calls in vain after which a connection is closed.</summary>
-    private const int PatienceWithStrangers = 16;
+    /// <summary>Calls after which a stranger's connection is closed, and calls in vain after which anybody's is: a worker that joins makes one on each.</summary>
+    internal const int Patience = 16;
 
     private const string AuthorityPath = "/disttrain.v1.Enrollment/Authority";
     private const string EnrollPath = "/disttrain.v1.Enrollment/Enroll";
     private const string RenewPath = "/disttrain.v1.Enrollment/Renew";
     private const string TrainingPaths = "/disttrain.v1.Training/";
 
+    /// <summary>How a service that strangers may call ends a call: well, or as it says itself, and then it has told of it.</summary>
+    private static readonly FrozenSet<string> Foreseen = new[] { StatusCode.OK, StatusCode.Unauthenticated, StatusCode.PermissionDenied, StatusCode.InvalidArgument, StatusCode.ResourceExhausted }
+        .Select(status => ((int)status).ToString(CultureInfo.InvariantCulture)).ToFrozenSet();
+
     private static readonly object IdentityKey = new();
-    private static readonly object VainKey = new();
 
     /// <summary>At the end of the TLS handshake: looks at what the peer has shown.</summary>
     /// <param name="connection">Whose; told if it is one of ours, and then no stranger any more.</param>
@@ -32,14 +38,14 @@ internal sealed class Gatekeeper(IdentityDirectory directory, RefusalReports rep
     {
         if (certificate is not X509Certificate2 shown)
         {
-            connection.Items[IdentityKey] = new Shown(null, default, "it showed no certificate");
+            connection.Items[IdentityKey] = Nothing();
             return;
         }
 
         var verdict = CertificateRules.Judge(shown, directory.Authority.Certificate, time.GetUtcNow());
         // Who was given a certificate may learn that it is out of time, and by whose clock.
         connection.Items[IdentityKey] = new Shown(verdict.Identity, shown.NotAfter.ToUniversalTime(), verdict.Reason, verdict.IsOurs);
-        if (verdict.Identity is not null)
+        if (verdict.Identity is { } identity && MayStay(identity))
         {
             StrangerLimits.Know(connection);
         }
@@ -51,18 +57,37 @@ internal sealed class Gatekeeper(IdentityDirectory directory, RefusalReports rep
     /// <summary>Lets a call through, or answers it.</summary>
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
-        if (Refuse(Find(context), context.Request.Path.Value ?? "") is not { } refusal)
+        var (shown, path) = (Find(context), context.Request.Path.Value ?? "");
+        var refusal = Refuse(shown, path);
+        if (refusal is null)
         {
             await next(context);
-            return;
+            if (Needed(path) != PeerRole.None)
+            {
+                return;
+            }
+
+            // Open to strangers, whose requests may be anything. The library's own line about one it cannot read, with a stack trace, is dropped
+            // (ServerLoggerFactory): this one counts among the refusals.
+            if (Unreadable(context) is { } status)
+            {
+                Tell(context, $"its request to join cannot be read (status {status})");
+            }
+        }
+        else
+        {
+            Tell(context, refusal.ForLog);
+            context.Response.ContentType = "application/grpc";
+            context.Response.Headers["grpc-status"] = ((int)refusal.Status).ToString(CultureInfo.InvariantCulture);
+            context.Response.Headers["grpc-message"] = Uri.EscapeDataString(refusal.ForPeer);
+            if (refusal.Status == StatusCode.Unavailable)
+            {
+                // Whoever comes again comes on another connection, and shows what it has by now.
+                context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+            }
         }
 
-        var peer = context.Connection.RemoteIpAddress ?? IPAddress.None;
-        reports.Tell(peer, $"{peer}:{context.Connection.RemotePort}", refusal.ForLog);
-        context.Response.ContentType = "application/grpc";
-        context.Response.Headers["grpc-status"] = ((int)refusal.Status).ToString(System.Globalization.CultureInfo.InvariantCulture);
-        context.Response.Headers["grpc-message"] = Uri.EscapeDataString(refusal.ForPeer);
-        if (Items(context) is { } items && (items[VainKey] = 1 + (items.TryGetValue(VainKey, out var before) ? (int)before! : 0)) is >= PatienceWithStrangers)
+        if (shown.CountCall() >= Patience)
         {
             // Of the whole connection: a call's own end would be that of a stream.
             context.Features.Get<IConnectionLifetimeFeature>()?.Abort();
@@ -88,7 +113,7 @@ internal sealed class Gatekeeper(IdentityDirectory directory, RefusalReports rep
 
         if (time.GetUtcNow().UtcDateTime > shown.EndUtc)
         {
-            return new Refusal(StatusCode.Unauthenticated, "its certificate has ended since it connected", "The certificate has ended. Connect anew.");
+            return new Refusal(StatusCode.Unavailable, "its certificate has ended since it connected", "The certificate has ended since it was shown. Connect anew.");
         }
 
         if (identity.Role != needed)
@@ -101,18 +126,46 @@ internal sealed class Gatekeeper(IdentityDirectory directory, RefusalReports rep
             : new Refusal(StatusCode.PermissionDenied, $"it came by token {identity.TokenId}, which was revoked", $"Token {identity.TokenId} was revoked, and with it this certificate.");
     }
 
-    /// <summary>What a call takes. Paths that no service has take what steering takes: nobody finds out which there are.</summary>
-    private static PeerRole Needed(string path) =>
-        path is AuthorityPath or EnrollPath ? PeerRole.None
-        : path == RenewPath || path.StartsWith(TrainingPaths, StringComparison.Ordinal) ? PeerRole.Worker
-        : PeerRole.Operator;
+    /// <summary>
+    /// What a call takes. Paths that no service has take what steering takes: nobody finds out which there are. Routes do not tell upper case from lower,
+    /// so neither does this.
+    /// </summary>
+    private static PeerRole Needed(string path)
+    {
+        return Is(AuthorityPath) || Is(EnrollPath) ? PeerRole.None
+            : Is(RenewPath) || path.StartsWith(TrainingPaths, StringComparison.OrdinalIgnoreCase) ? PeerRole.Worker
+            : PeerRole.Operator;
+
+        bool Is(string call) => path.Equals(call, StringComparison.OrdinalIgnoreCase);
+    }
 
     private static Shown Find(HttpContext context) =>
-        Items(context) is { } items && items.TryGetValue(IdentityKey, out var found) && found is Shown shown ? shown : new Shown(null, default, "it showed no certificate");
+        context.Features.Get<IConnectionItemsFeature>()?.Items is { } items && items.TryGetValue(IdentityKey, out var found) && found is Shown shown ? shown : Nothing();
 
-    private static IDictionary<object, object?>? Items(HttpContext context) => context.Features.Get<IConnectionItemsFeature>()?.Items;
+    private static Shown Nothing() => new(null, default, "it showed no certificate");
 
-    private sealed record Shown(PeerIdentity? Identity, DateTime EndUtc, string Reason, bool IsOurs = false);
+    /// <summary>The status of a call that its service never saw, or did not end as it meant to.</summary>
+    private static string? Unreadable(HttpContext context)
+    {
+        var status = context.Features.Get<IHttpResponseTrailersFeature>()?.Trailers["grpc-status"].ToString() is { Length: > 0 } trailer
+            ? trailer
+            : context.Response.Headers["grpc-status"].ToString();
+        return status.Length > 0 && !Foreseen.Contains(status) ? status : null;
+    }
+
+    private void Tell(HttpContext context, string reason)
+    {
+        var peer = context.Connection.RemoteIpAddress ?? IPAddress.None;
+        reports.Tell(peer, $"{peer}:{context.Connection.RemotePort}", reason);
+    }
+
+    /// <summary>What a connection's peer has shown, and how many calls it has made in vain, or as a stranger: many at once, perhaps.</summary>
+    private sealed record Shown(PeerIdentity? Identity, DateTime EndUtc, string Reason, bool IsOurs = false)
+    {
+        private int _calls;
+
+        public int CountCall() => Interlocked.Increment(ref _calls);
+    }
 
     private sealed record Refusal(StatusCode Status, string ForLog, string ForPeer);
 }

@@ -29,6 +29,17 @@ public sealed class IdentityDirectory : IDisposable
     /// <summary>Its tokens.</summary>
     public TokenStore Tokens { get; }
 
+    /// <summary>Why there is no good operator's certificate in it, where that could not be written: a run goes on without. Else null.</summary>
+    public string? WithoutOperator { get; private set; }
+
+    /// <summary>Opens one that somebody has made.</summary>
+    /// <param name="path">The directory, in full.</param>
+    /// <param name="now">The time.</param>
+    /// <exception cref="InvalidInputException">There is none, a file in it is damaged or readable for others.</exception>
+    public static IdentityDirectory OpenExisting(string path, DateTimeOffset now) => File.Exists(System.IO.Path.Combine(path, AuthorityFile))
+        ? Open(path, now)
+        : throw new InvalidInputException($"There is no authority in {path}: a coordinator beyond this machine and 'disttrain token create' make one. Another directory is named with --identity DIR.");
+
     /// <summary>Opens it, and makes what is missing.</summary>
     /// <param name="path">The directory, in full.</param>
     /// <param name="now">The time.</param>
@@ -119,6 +130,14 @@ public sealed class IdentityDirectory : IDisposable
         using var certificate = Authority.IssueWithKey(
             new PeerIdentity(PeerRole.Operator, CertificateAuthority.RandomName(), ""), now, CertificateAuthority.OperatorLifetime);
         using var credentials = new PeerCredentials(certificate, X509CertificateLoader.LoadCertificate(Authority.Certificate.RawData));
-        PrivateFile.Write(file, credentials.ToPem());
+        try
+        {
+            PrivateFile.Write(file, credentials.ToPem());
+        }
+        catch (InvalidInputException e)
+        {
+            // A secret that an engine has mounted. The run needs none: those who steer it do.
+            WithoutOperator = $"The operator's certificate cannot be made anew, and status, stop and scale will be refused once the one there has ended: {e.Message}";
+        }
     }
 }

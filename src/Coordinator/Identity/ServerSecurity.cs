@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using DistTrain.Transport.Identity;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -14,8 +15,9 @@ namespace DistTrain.Coordinator.Identity;
 /// <param name="Limits">How many strangers there may be.</param>
 /// <param name="Enrollment">Gives certificates.</param>
 /// <param name="Certificate">What the server shows.</param>
+/// <param name="ChainPolicy">How what a peer shows is looked at before the gate is asked.</param>
 /// <param name="HandshakeTimeout">How long a handshake may take.</param>
-internal sealed record ServerSecurity(Gatekeeper Gate, StrangerLimits Limits, EnrollmentService Enrollment, X509Certificate2 Certificate, TimeSpan HandshakeTimeout) : IDisposable
+internal sealed record ServerSecurity(Gatekeeper Gate, StrangerLimits Limits, EnrollmentService Enrollment, X509Certificate2 Certificate, X509ChainPolicy ChainPolicy, TimeSpan HandshakeTimeout) : IDisposable
 {
     /// <summary>That of a run.</summary>
     /// <param name="identity">Who the coordinator is and whom it trusts.</param>
@@ -33,6 +35,7 @@ internal sealed record ServerSecurity(Gatekeeper Gate, StrangerLimits Limits, En
             new StrangerLimits(time, patience, reports),
             new EnrollmentService(identity, quarantine, reports, time, log),
             identity.IssueServer(time.GetUtcNow()),
+            CertificateRules.Policy(identity.Authority.Certificate),
             patience);
     }
 
@@ -46,26 +49,34 @@ internal sealed record ServerSecurity(Gatekeeper Gate, StrangerLimits Limits, En
     /// <summary>Puts both in front of everything that reads from a connection.</summary>
     public void Secure(ListenOptions listen)
     {
+        // Made once, and of this certificate alone: the library would look for its issuers at each handshake.
+        var shown = SslStreamCertificateContext.Create(Certificate, additionalCertificates: null, offline: true);
         listen.Use(next => connection => Limits.ServeAsync(connection, () => next(connection)));
         listen.UseHttps(new TlsHandshakeCallbackOptions
         {
             HandshakeTimeout = HandshakeTimeout,
-            OnConnection = handshake => ValueTask.FromResult(Options(handshake.Connection)),
+            OnConnection = handshake => ValueTask.FromResult(Options(handshake.Connection, shown)),
         });
     }
 
-    private SslServerAuthenticationOptions Options(ConnectionContext connection) => new()
+    private SslServerAuthenticationOptions Options(ConnectionContext connection, SslStreamCertificateContext shown)
     {
-        ServerCertificate = Certificate,
-        EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-        // Asked for, and not insisted on: a worker that joins has none yet. What is shown is judged by the gate, which answers with words where a handshake would only break.
-        ClientCertificateRequired = true,
-#pragma warning disable CA5359 // Of clients', not of servers'; and judged by the gate, call by call.
-        RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+        // Until it has shown something.
+        Gate.Look(connection, null);
+        return new SslServerAuthenticationOptions
         {
-            Gate.Look(connection, certificate);
-            return true;
-        },
+            ServerCertificateContext = shown,
+            CertificateChainPolicy = ChainPolicy,
+            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+            // Asked for, and not insisted on: a worker that joins has none yet. What is shown is judged by the gate, which answers with words where a handshake would only break.
+            ClientCertificateRequired = true,
+#pragma warning disable CA5359 // Of clients', not of servers'; and judged by the gate, call by call.
+            RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+            {
+                Gate.Look(connection, certificate);
+                return true;
+            },
 #pragma warning restore CA5359
-    };
+        };
+    }
 }

@@ -36,7 +36,12 @@ public sealed partial class TokenStore
     /// <summary>How long a token is good unless told otherwise.</summary>
     public static readonly TimeSpan DefaultLifetime = TimeSpan.FromHours(24);
 
-    /// <summary>Expired ones are kept so long, longer than any certificate that was had by them.</summary>
+    /// <summary>Certificates that a token gets at most, if their number is limited at all.</summary>
+    public const int MostUses = 1024;
+
+    /// <summary>
+    /// Expired ones are listed so long. That one was revoked is kept for ever: a worker may have renewed its certificate since, again and again.
+    /// </summary>
     private static readonly TimeSpan Memory = TimeSpan.FromDays(7);
 
     private const string Prefix = "token-";
@@ -53,35 +58,38 @@ public sealed partial class TokenStore
     /// <summary>A new one. What it returns is the only copy of the secret.</summary>
     /// <param name="now">The time.</param>
     /// <param name="lifetime">How long it is good.</param>
-    /// <param name="uses">How many certificates it gets; null for any number.</param>
+    /// <param name="uses">How many certificates it gets, from 1 to <see cref="MostUses"/>; null for any number.</param>
     /// <exception cref="InvalidInputException">Nothing can be written there.</exception>
     public JoinToken Create(DateTimeOffset now, TimeSpan lifetime, int? uses = null)
     {
-        Forget(now);
         while (true)
         {
             var token = JoinToken.Create();
             var record = new TokenRecord(token.Id, Convert.ToHexStringLower(token.Hash()), now, now + lifetime, uses);
-            if (!File.Exists(Record(token.Id)))
+            // Its id may have been another's, which was revoked.
+            if (!File.Exists(Record(token.Id)) && !IsRevoked(token.Id))
             {
                 PrivateFile.Write(Record(token.Id), JsonSerializer.Serialize(record, TokenJson.Default.TokenRecord) + "\n");
+                Forget(now);
                 return token;
             }
         }
     }
 
-    /// <summary>Refuses a token from now on, and the workers that came by it.</summary>
-    /// <returns>False if there is none of that id.</returns>
-    /// <exception cref="InvalidInputException">Nothing can be written there.</exception>
+    /// <summary>Refuses a token from now on, and the workers that came by it, also if it has expired and is listed no more.</summary>
+    /// <param name="id">Of the token.</param>
+    /// <param name="now">The time.</param>
+    /// <returns>Whether it is listed: else nobody can tell whether it was ever given.</returns>
+    /// <exception cref="InvalidInputException">It is no token's id, or nothing can be written there.</exception>
     public bool Revoke(string id, DateTimeOffset now)
     {
-        if (Find(id) is null)
+        if (!JoinToken.IsId(id))
         {
-            return false;
+            throw new InvalidInputException("A token's id is eight characters, 0-9 and a-f; 'disttrain token list' shows those of its tokens.");
         }
 
         PrivateFile.TryCreate(Revocation(id), now.ToString("u", CultureInfo.InvariantCulture) + "\n");
-        return true;
+        return File.Exists(Record(id));
     }
 
     /// <summary>Whether who came by this token is refused.</summary>
@@ -90,26 +98,27 @@ public sealed partial class TokenStore
 
     /// <summary>Whether a certificate can be had by what somebody sent; counts the use.</summary>
     /// <param name="sent">Anything.</param>
+    /// <param name="holder">Names the key that the certificate is for. It counts once: who did not hear the answer may ask again.</param>
     /// <param name="now">The time.</param>
     /// <returns>Null if so; else why not, for the log: whoever sent it learns less.</returns>
     /// <exception cref="InvalidInputException">A file cannot be read, or a use not be counted.</exception>
-    public string? Redeem(JoinToken sent, DateTimeOffset now)
+    public string? Redeem(JoinToken sent, string holder, DateTimeOffset now)
     {
         // Compared in constant time, with something even if there is no such id.
-        var known = Find(sent.Id);
+        var known = Read(sent.Id);
         var equal = CryptographicOperations.FixedTimeEquals(sent.Hash(), known is null ? new byte[SHA256.HashSizeInBytes] : Convert.FromHexString(known.Hash));
         return known is null || !equal ? "it showed a token that this coordinator never gave"
-            : known.IsRevoked ? $"it showed token {known.Id}, which was revoked"
+            : IsRevoked(known.Id) ? $"it showed token {known.Id}, which was revoked"
             : now >= known.ExpiresUtc ? FormattableString.Invariant($"it showed token {known.Id}, which expired {(now - known.ExpiresUtc).TotalMinutes:0} min ago")
-            : known.Uses is { } uses && !TryUse(known.Id, uses, now) ? $"it showed token {known.Id}, which is used up"
+            : known.Uses is { } uses && !TryUse(known.Id, uses, holder) ? $"it showed token {known.Id}, which is used up"
             : null;
     }
 
-    private bool TryUse(string id, int uses, DateTimeOffset now)
+    private bool TryUse(string id, int uses, string holder)
     {
         for (var use = 1; use <= uses; use++)
         {
-            if (PrivateFile.TryCreate(Use(id, use), now.ToString("u", CultureInfo.InvariantCulture) + "\n"))
+            if (PrivateFile.TryCreate(Use(id, use), holder) || PrivateFile.Read(Use(id, use), isSecret: false) == holder)
             {
                 return true;
             }
@@ -118,36 +127,52 @@ public sealed partial class TokenStore
         return false;
     }
 
-    private TokenRecord? Find(string id)
+    private TokenRecord? Find(string id) => Read(id) is not { } token ? null : token with
     {
-        // It comes from a certificate or a command line, and becomes part of a path.
-        if (id.Length == 0 || !id.All(char.IsAsciiHexDigitLower) || !File.Exists(Record(id)))
+        IsRevoked = IsRevoked(id),
+        UsesLeft = token.Uses is { } uses ? uses - Enumerable.Range(1, uses).Count(use => File.Exists(Use(id, use))) : null,
+    };
+
+    private TokenRecord? Read(string id)
+    {
+        // It becomes part of a path.
+        if (!JoinToken.IsId(id) || !File.Exists(Record(id)))
         {
             return null;
         }
 
+        var text = PrivateFile.Read(Record(id), isSecret: false);
         try
         {
-            var token = JsonSerializer.Deserialize(PrivateFile.Read(Record(id), isSecret: false), TokenJson.Default.TokenRecord)!;
-            return token with
-            {
-                IsRevoked = IsRevoked(id),
-                UsesLeft = token.Uses is { } uses ? uses - Enumerable.Range(1, uses).Count(use => File.Exists(Use(id, use))) : null,
-            };
+            return JsonSerializer.Deserialize(text, TokenJson.Default.TokenRecord) is { } token
+                && token.Id == id && CertificateRules.IsDigest(token.Hash) && token.Uses is null or (> 0 and <= MostUses)
+                ? token
+                : throw Damaged(id, "it is no token's record.");
         }
         catch (JsonException e)
         {
-            throw new InvalidInputException($"{Record(id)} is damaged: {e.Message} Delete it and make another token with 'disttrain token create'.", e);
+            throw Damaged(id, e.Message, e);
         }
     }
 
+    private InvalidInputException Damaged(string id, string what, Exception? e = null) =>
+        new($"{Record(id)} is damaged: {what} Delete it and make another token with 'disttrain token create'.", e!);
+
+    /// <summary>Tidies up; where nothing can be deleted, all stays as it is.</summary>
     private void Forget(DateTimeOffset now)
     {
         foreach (var token in List().Where(token => now > token.ExpiresUtc + Memory))
         {
-            foreach (var file in Directory.EnumerateFiles(_directory, $"{Prefix}{token.Id}.*"))
+            foreach (var file in Directory.EnumerateFiles(_directory, $"{Prefix}{token.Id}.*").Where(file => file != Revocation(token.Id)))
             {
-                File.Delete(file);
+                try
+                {
+                    File.Delete(file);
+                }
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+                {
+                    return;
+                }
             }
         }
     }

@@ -47,6 +47,9 @@ public enum EventKind
 
     /// <summary>The run is to end after this step, with a checkpoint.</summary>
     StopAsked,
+
+    /// <summary>The run is to end now, with a checkpoint of the last step that was finished: this one takes too long.</summary>
+    StopUrged,
 }
 
 /// <summary>One event.</summary>
@@ -153,4 +156,7 @@ public readonly record struct SessionEvent
 
     /// <summary>End after this step.</summary>
     public static SessionEvent StopAsked() => new(EventKind.StopAsked);
+
+    /// <summary>End without this step.</summary>
+    public static SessionEvent StopUrged() => new(EventKind.StopUrged);
 }

@@ -45,6 +45,7 @@ public sealed class TrainingSession
     private bool _hasBegun;
     private bool _isPaused;
     private bool _isStopping;
+    private bool _isStopUrgent;
     private long _evaluatedAt;
     private bool _saveIsDue;
     private long _savingAt = -1;
@@ -156,6 +157,9 @@ public sealed class TrainingSession
             case EventKind.StopAsked:
                 _isStopping = true;
                 break;
+            case EventKind.StopUrged:
+                _isStopping = _isStopUrgent = true;
+                break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(occurred), occurred.Kind, "Unknown event.");
         }
@@ -169,7 +173,7 @@ public sealed class TrainingSession
     {
         if (Phase == SessionPhase.Computing)
         {
-            if (_isStopping && (_round.Kind == RoundKind.Evaluation || !_members.Exists(member => member.Piece is not null)))
+            if (_isStopping && (_isStopUrgent || _round.Kind == RoundKind.Evaluation || !_members.Exists(member => member.Piece is not null)))
             {
                 Abandon();
             }

@@ -84,12 +84,17 @@ public sealed class CertificateAuthority : IDisposable
     }
 
     /// <summary>A certificate for somebody's key.</summary>
-    /// <param name="request">PKCS #10. Only its key is taken.</param>
+    /// <param name="key">As <see cref="ReadRequest"/> gave it.</param>
     /// <param name="identity">Who it is for.</param>
     /// <param name="now">The time.</param>
     /// <param name="lifetime">How long it is good.</param>
+    public X509Certificate2 Issue(PublicKey key, PeerIdentity identity, DateTimeOffset now, TimeSpan lifetime) =>
+        Issue(new CertificateRequest(identity.ToSubject(), key, HashAlgorithmName.SHA256), identity.Role, now, lifetime);
+
+    /// <summary>The key of somebody who asks for a certificate.</summary>
+    /// <param name="request">PKCS #10. Only its key is taken.</param>
     /// <exception cref="InvalidInputException">It is no request, is not signed by its key, or the key is not of P-256.</exception>
-    public X509Certificate2 Issue(ReadOnlySpan<byte> request, PeerIdentity identity, DateTimeOffset now, TimeSpan lifetime)
+    public static PublicKey ReadRequest(ReadOnlySpan<byte> request)
     {
         try
         {
@@ -101,7 +106,7 @@ public sealed class CertificateAuthority : IDisposable
                 throw new InvalidInputException("the request's key is not of the curve P-256");
             }
 
-            return Issue(new CertificateRequest(identity.ToSubject(), asked.PublicKey, HashAlgorithmName.SHA256), identity.Role, now, lifetime);
+            return asked.PublicKey;
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException or NotSupportedException)
         {

@@ -17,12 +17,17 @@ public static class CertificateRules
 
     /// <summary>The name of an authority that people compare and paste: <c>sha256:</c> and the SHA-256 of its public key's SubjectPublicKeyInfo, in lower-case hex.</summary>
     /// <param name="authority">Its certificate.</param>
-    public static string HashOf(X509Certificate2 authority) => HashPrefix + Convert.ToHexStringLower(SHA256.HashData(authority.PublicKey.ExportSubjectPublicKeyInfo()));
+    public static string HashOf(X509Certificate2 authority) => HashOf(authority.PublicKey);
+
+    /// <summary>The same of a key.</summary>
+    public static string HashOf(PublicKey key) => HashPrefix + Convert.ToHexStringLower(SHA256.HashData(key.ExportSubjectPublicKeyInfo()));
 
     /// <summary>Whether a text could be an authority's hash.</summary>
     public static bool IsHash(string text) =>
-        text.StartsWith(HashPrefix, StringComparison.Ordinal) && text.Length == HashPrefix.Length + (2 * SHA256.HashSizeInBytes)
-            && text.Skip(HashPrefix.Length).All(char.IsAsciiHexDigitLower);
+        text.StartsWith(HashPrefix, StringComparison.Ordinal) && IsDigest(text[HashPrefix.Length..]);
+
+    /// <summary>Whether a text is a SHA-256 in lower-case hex.</summary>
+    public static bool IsDigest(string? text) => text is { Length: 2 * SHA256.HashSizeInBytes } && text.All(char.IsAsciiHexDigitLower);
 
     /// <summary>Judges a certificate.</summary>
     /// <param name="certificate">What a peer has shown; it has proved to have the key.</param>
@@ -30,13 +35,7 @@ public static class CertificateRules
     /// <param name="now">By this machine's clock.</param>
     public static CertificateVerdict Judge(X509Certificate2 certificate, X509Certificate2 authority, DateTimeOffset now)
     {
-        using var chain = new X509Chain();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.Add(authority);
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        chain.ChainPolicy.DisableCertificateDownloads = true;
-        // Looked at below, in words that name both clocks.
-        chain.ChainPolicy.VerificationFlags = X509VerificationFlags.IgnoreNotTimeValid;
+        using var chain = new X509Chain { ChainPolicy = Policy(authority) };
         var isSigned = chain.Build(certificate) && chain.ChainElements.Count == 2;
         foreach (var element in chain.ChainElements)
         {
@@ -56,6 +55,29 @@ public static class CertificateRules
         return PeerIdentity.Of(certificate) is { } identity
             ? new CertificateVerdict(identity, true, "")
             : new CertificateVerdict(null, true, "its certificate names no role");
+    }
+
+    /// <summary>
+    /// How a chain to an authority is built: from what is here alone. The TLS library builds one before it asks anybody, by default with downloads from
+    /// addresses that the peer's certificate names, so it needs this too.
+    /// </summary>
+    /// <param name="authority">Who must have signed; null if it is not known yet.</param>
+    public static X509ChainPolicy Policy(X509Certificate2? authority)
+    {
+        var policy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+            DisableCertificateDownloads = true,
+            // Judged apart, in words that name both clocks.
+            VerificationFlags = X509VerificationFlags.IgnoreNotTimeValid,
+        };
+        if (authority is not null)
+        {
+            policy.CustomTrustStore.Add(authority);
+        }
+
+        return policy;
     }
 
     private static string? OutOfTime(X509Certificate2 certificate, DateTimeOffset now)

@@ -22,12 +22,15 @@ public sealed record JoinToken(string Id, byte[] Secret)
     /// <summary>A new one.</summary>
     public static JoinToken Create() => new(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes)), RandomNumberGenerator.GetBytes(SecretBytes));
 
+    /// <summary>Whether a text could be a token's id.</summary>
+    public static bool IsId(string text) => text.Length == 2 * IdBytes && text.All(char.IsAsciiHexDigitLower);
+
     /// <summary>Reads one; null if the text is none.</summary>
     /// <param name="text">As pasted.</param>
     public static JoinToken? TryParse(string text)
     {
         var parts = text.Trim().Split('.');
-        if (text.Length > MaximumLength || parts is not [Prefix, { Length: 2 * IdBytes } id, var secret] || !id.All(char.IsAsciiHexDigitLower)
+        if (text.Length > MaximumLength || parts is not [Prefix, var id, var secret] || !IsId(id)
             || !Base64Url.IsValid(secret, out var length) || length != SecretBytes)
         {
             return null;

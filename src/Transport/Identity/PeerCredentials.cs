@@ -59,20 +59,29 @@ public sealed class PeerCredentials : IDisposable
     /// <param name="time">The clock.</param>
     /// <param name="current">Gives what to show at each new connection.</param>
     /// <param name="refused">Told why a coordinator was not talked to.</param>
-    public static SslClientAuthenticationOptions ToClient(TimeProvider time, Func<PeerCredentials> current, Action<string> refused) => new()
+    public static SslClientAuthenticationOptions ToClient(TimeProvider time, Func<PeerCredentials> current, Action<string> refused)
     {
-        EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-        LocalCertificateSelectionCallback = (_, _, _, _, _) => current().Certificate,
-        RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+        var options = ToServer(certificate =>
         {
-            var reason = RefuseServer(certificate as X509Certificate2, current().Authority, time.GetUtcNow());
+            var reason = RefuseServer(certificate, current().Authority, time.GetUtcNow());
             if (reason is not null)
             {
                 refused(reason);
             }
 
             return reason is null;
-        },
+        });
+        options.LocalCertificateSelectionCallback = (_, _, _, _, _) => current().Certificate;
+        return options;
+    }
+
+    /// <summary>How to talk to somebody whom <paramref name="judge"/> alone decides on, while the peer is shown nothing.</summary>
+    /// <param name="judge">Whether to go on, by the certificate that was shown; null if none was.</param>
+    public static SslClientAuthenticationOptions ToServer(Func<X509Certificate2?, bool> judge) => new()
+    {
+        EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        CertificateChainPolicy = CertificateRules.Policy(authority: null),
+        RemoteCertificateValidationCallback = (_, certificate, _, _) => judge(certificate as X509Certificate2),
     };
 
     /// <summary>Why what answers is not the coordinator; null if it is.</summary>

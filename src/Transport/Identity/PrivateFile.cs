@@ -1,5 +1,6 @@
 using System.Text;
 using DistTrain.Core;
+using DistTrain.Core.Checkpoints;
 
 namespace DistTrain.Transport.Identity;
 
@@ -9,7 +10,7 @@ public static class PrivateFile
     private const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
 
     /// <summary>A directory for them, made if missing with mode 0700.</summary>
-    /// <exception cref="InvalidInputException">It cannot be made.</exception>
+    /// <exception cref="InvalidInputException">It cannot be made, or everybody may make files in it.</exception>
     public static void CreateDirectory(string path)
     {
         try
@@ -21,11 +22,29 @@ public static class PrivateFile
             else
             {
                 Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+                // A secret that Kubernetes mounts is in a directory of such a mode too, but nobody can write there.
+                if ((File.GetUnixFileMode(path) & UnixFileMode.OtherWrite) != 0 && CanWrite(path))
+                {
+                    throw new InvalidInputException($"Everybody on this machine can make tokens in the directory {path}. Make it yours alone: chmod 700 {path}");
+                }
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new InvalidInputException($"The directory {path} for keys and certificates cannot be made: {e.Message} Name another one with --identity DIR.", e);
+        }
+    }
+
+    private static bool CanWrite(string path)
+    {
+        try
+        {
+            using var probe = new FileStream(Path.Combine(path, Path.GetRandomFileName()), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
         }
     }
 
@@ -36,10 +55,11 @@ public static class PrivateFile
         var temporary = $"{path}.{Path.GetRandomFileName()}";
         try
         {
-            Create(temporary, text);
             try
             {
+                Fill(Open(temporary), text);
                 File.Move(temporary, path, overwrite: true);
+                FlushDirectory(path);
             }
             finally
             {
@@ -58,11 +78,11 @@ public static class PrivateFile
     /// <exception cref="InvalidInputException">It cannot be made.</exception>
     public static bool TryCreate(string path, string text)
     {
+        FileStream stream;
         try
         {
             // Exclusively, by the system: a look beforehand, and a move that looks, come too late for who is as quick.
-            Create(path, text);
-            return true;
+            stream = Open(path);
         }
         catch (IOException) when (File.Exists(path))
         {
@@ -72,9 +92,22 @@ public static class PrivateFile
         {
             throw Unwritable(path, e);
         }
+
+        try
+        {
+            Fill(stream, text);
+            FlushDirectory(path);
+            return true;
+        }
+        catch (IOException e)
+        {
+            // A full disk: it is not to look as if it had been made.
+            File.Delete(path);
+            throw Unwritable(path, e);
+        }
     }
 
-    private static void Create(string path, string text)
+    private static FileStream Open(string path)
     {
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows())
@@ -82,13 +115,22 @@ public static class PrivateFile
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         }
 
-        using var stream = new FileStream(path, options);
-        stream.Write(Encoding.UTF8.GetBytes(text));
-        stream.Flush(flushToDisk: true);
+        return new FileStream(path, options);
     }
 
+    private static void Fill(FileStream stream, string text)
+    {
+        using (stream)
+        {
+            stream.Write(Encoding.UTF8.GetBytes(text));
+            stream.Flush(flushToDisk: true);
+        }
+    }
+
+    private static void FlushDirectory(string path) => DiskFileSystem.Instance.FlushDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+
     private static InvalidInputException Unwritable(string path, Exception e) =>
-        new($"{path} cannot be written: {e.Message} Name another directory with --identity DIR.", e);
+        new($"{path} cannot be written: {e.Message} Make room for it there, or name another place (--identity DIR, --certificate FILE).", e);
 
     /// <summary>Reads one.</summary>
     /// <param name="path">The file.</param>

@@ -1,5 +1,4 @@
 using System.Net.Security;
-using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using DistTrain.Core;
@@ -19,11 +18,17 @@ internal sealed class WorkerCredentials : IDisposable
     private static readonly TimeSpan CallDeadline = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan RenewalRetry = TimeSpan.FromMinutes(1);
 
+    /// <summary>How often to look at the clock before that: a machine that slept has lost time that no timer counted.</summary>
+    private static readonly TimeSpan RenewalLook = TimeSpan.FromMinutes(10);
+
     private readonly WorkerOptions _options;
     private readonly ILogger _log;
     private readonly TimeProvider _time;
     private volatile PeerCredentials? _current;
     private volatile string? _refusal;
+
+    /// <summary>For which a certificate is asked. The same until there is one, so that an answer that was lost costs no second use of the token.</summary>
+    private ECDsa? _asking;
 
     /// <summary>Reads what was kept.</summary>
     /// <exception cref="InvalidInputException">It is damaged, or of another authority than the one named.</exception>
@@ -73,16 +78,13 @@ internal sealed class WorkerCredentials : IDisposable
         }
 
         var authority = await FindAuthorityAsync(hash, stop);
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var channel = Open(new SslClientAuthenticationOptions
-        {
-            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-            RemoteCertificateValidationCallback = (_, certificate, _, _) =>
-                (_refusal = PeerCredentials.RefuseServer(certificate as X509Certificate2, authority, _time.GetUtcNow())) is null,
-        });
+        var key = _asking ??= ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var channel = Open(PeerCredentials.ToServer(certificate => (_refusal = PeerCredentials.RefuseServer(certificate, authority, _time.GetUtcNow())) is null));
         var reply = await AskAsync(client => client.EnrollAsync(
             new EnrollRequest { Token = token.Reveal(), CertificateRequest = ByteString.CopyFrom(CertificateAuthority.Request(key)) }, Deadline(stop)), channel);
         Keep(reply, key, authority);
+        key.Dispose();
+        _asking = null;
         Log.Enrolled(_log, PeerIdentity.Of(_current!.Certificate)?.Name ?? "", EndOf(_current));
     }
 
@@ -99,7 +101,7 @@ internal sealed class WorkerCredentials : IDisposable
             {
                 var (begin, end) = (current.Certificate.NotBefore.ToUniversalTime(), current.Certificate.NotAfter.ToUniversalTime());
                 var due = end - ((end - begin) / 3) - _time.GetUtcNow().UtcDateTime;
-                wait = due > RenewalRetry ? due : RenewalRetry;
+                wait = due > RenewalLook ? RenewalLook : due > RenewalRetry ? due : RenewalRetry;
                 if (due <= TimeSpan.Zero)
                 {
                     try
@@ -109,9 +111,14 @@ internal sealed class WorkerCredentials : IDisposable
                         Keep(reply, key, current.Authority);
                         Log.Renewed(_log, EndOf(_current!));
                     }
-                    catch (RpcException e) when (!stop.IsCancellationRequested)
+                    catch (Exception e) when (e is RpcException or RefusedException)
                     {
-                        Log.NotRenewed(_log, e.Status.Detail, EndOf(current));
+                        if (stop.IsCancellationRequested)
+                        {
+                            break;
+                        }
+
+                        Log.NotRenewed(_log, e is RpcException rpc ? rpc.Status.Detail : e.Message, EndOf(current));
                     }
                 }
             }
@@ -121,7 +128,11 @@ internal sealed class WorkerCredentials : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _current?.Dispose();
+    public void Dispose()
+    {
+        _current?.Dispose();
+        _asking?.Dispose();
+    }
 
     private static DateTimeOffset EndOf(PeerCredentials credentials) => new(credentials.Certificate.NotAfter.ToUniversalTime());
 
@@ -129,16 +140,12 @@ internal sealed class WorkerCredentials : IDisposable
     private async Task<X509Certificate2> FindAuthorityAsync(string hash, CancellationToken stop)
     {
         X509Certificate2? shown = null;
-        using var channel = Open(new SslClientAuthenticationOptions
+        using var channel = Open(PeerCredentials.ToServer(certificate =>
         {
-            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-            RemoteCertificateValidationCallback = (_, certificate, _, _) =>
-            {
-                // Judged below, when the authority is known.
-                shown = certificate is null ? null : X509CertificateLoader.LoadCertificate(certificate.GetRawCertData());
-                return certificate is not null;
-            },
-        });
+            // Judged below, when the authority is known.
+            shown = certificate is null ? null : X509CertificateLoader.LoadCertificate(certificate.RawData);
+            return certificate is not null;
+        }));
         var reply = await AskAsync(client => client.AuthorityAsync(new AuthorityRequest(), Deadline(stop)), channel);
         X509Certificate2 authority;
         try
@@ -200,7 +207,15 @@ internal sealed class WorkerCredentials : IDisposable
 
         if (_options.CertificateFile is { } file)
         {
-            PrivateFile.Write(file, _current.ToPem());
+            try
+            {
+                PrivateFile.Write(file, _current.ToPem());
+            }
+            catch (InvalidInputException e)
+            {
+                // It has the certificate, and works; only its next start needs a token.
+                Log.NotKept(_log, e.Message);
+            }
         }
     }
 

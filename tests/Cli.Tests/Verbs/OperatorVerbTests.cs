@@ -238,7 +238,7 @@ public sealed class OperatorVerbTests : IAsyncDisposable
         await StartAsync();
         await _run!.AbortAsync();
 
-        Assert.Equal(3, await _command.RunAsync("checkpoint", "--coordinator", Address, "--start-timeout", "0.3"));
+        Assert.Equal(3, await _command.RunAsync("checkpoint", "--coordinator", Address, "--start-timeout", "2"));
 
         Assert.Contains("The run has ended", _command.Error, StringComparison.Ordinal);
     }

@@ -60,6 +60,15 @@ public sealed class StrangerLimitsTests
     }
 
     [Fact]
+    public async Task Strangers_WhoHaveLeft_CountNoMore()
+    {
+        for (var i = 0; i < 2 * StrangerLimits.Most; i++)
+        {
+            await Served(Connection("10.0.0.1"), isServed: true);
+        }
+    }
+
+    [Fact]
     public async Task Stranger_TooLong_IsHungUpOn()
     {
         var end = new TaskCompletionSource();

@@ -18,8 +18,8 @@ public sealed class TokenStoreTests : IDisposable
         using var identity = IdentityDirectory.Open(_directory, Now);
         var token = identity.Tokens.Create(Now, TimeSpan.FromHours(1));
 
-        Assert.Null(identity.Tokens.Redeem(token, Now + TimeSpan.FromMinutes(59)));
-        Assert.Contains("expired 5 min ago", identity.Tokens.Redeem(token, Now + TimeSpan.FromMinutes(65)), StringComparison.Ordinal);
+        Assert.Null(identity.Tokens.Redeem(token, "a", Now + TimeSpan.FromMinutes(59)));
+        Assert.Contains("expired 5 min ago", identity.Tokens.Redeem(token, "a", Now + TimeSpan.FromMinutes(65)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -30,10 +30,13 @@ public sealed class TokenStoreTests : IDisposable
         // Another process has the same directory.
         using var other = IdentityDirectory.Open(_directory, Now);
 
-        Assert.Null(identity.Tokens.Redeem(token, Now));
+        Assert.Null(identity.Tokens.Redeem(token, "a", Now));
         Assert.Equal(1, other.Tokens.List().Single().UsesLeft);
-        Assert.Null(other.Tokens.Redeem(token, Now));
-        Assert.Contains("used up", identity.Tokens.Redeem(token, Now), StringComparison.Ordinal);
+        Assert.Null(other.Tokens.Redeem(token, "b", Now));
+        Assert.Contains("used up", identity.Tokens.Redeem(token, "c", Now), StringComparison.Ordinal);
+        // Who did not hear the answer.
+        Assert.Null(identity.Tokens.Redeem(token, "a", Now));
+        Assert.Null(identity.Tokens.Redeem(token, "b", Now));
         Assert.False(identity.Tokens.List().Single().IsOpen(Now));
     }
 
@@ -44,9 +47,9 @@ public sealed class TokenStoreTests : IDisposable
         using var identity = IdentityDirectory.Open(_directory, Now);
         var token = identity.Tokens.Create(Now, TimeSpan.FromHours(1), Uses);
         var admitted = 0;
-        Parallel.For(0, 4 * Uses, _ =>
+        Parallel.For(0, 4 * Uses, i =>
         {
-            if (identity.Tokens.Redeem(token, Now) is null)
+            if (identity.Tokens.Redeem(token, $"{i}", Now) is null)
             {
                 Interlocked.Increment(ref admitted);
             }
@@ -65,10 +68,9 @@ public sealed class TokenStoreTests : IDisposable
         Assert.True(identity.Tokens.Revoke(token.Id, Now));
         Assert.True(identity.Tokens.Revoke(token.Id, Now));
 
-        Assert.Contains("was revoked", identity.Tokens.Redeem(token, Now), StringComparison.Ordinal);
+        Assert.Contains("was revoked", identity.Tokens.Redeem(token, "a", Now), StringComparison.Ordinal);
         Assert.True(identity.Tokens.IsRevoked(token.Id));
-        Assert.False(identity.Tokens.Revoke("00000000", Now));
-        Assert.False(identity.Tokens.Revoke("../authority", Now));
+        Assert.Throws<InvalidInputException>(() => identity.Tokens.Revoke("../authority", Now));
     }
 
     [Fact]
@@ -87,12 +89,113 @@ public sealed class TokenStoreTests : IDisposable
     {
         using var identity = IdentityDirectory.Open(_directory, Now);
         var old = identity.Tokens.Create(Now, TimeSpan.FromHours(1), uses: 1);
-        identity.Tokens.Redeem(old, Now);
-        identity.Tokens.Revoke(old.Id, Now);
+        identity.Tokens.Redeem(old, "a", Now);
         var young = identity.Tokens.Create(Now + TimeSpan.FromDays(30), TimeSpan.FromHours(1));
 
         Assert.Equal([young.Id], identity.Tokens.List().Select(token => token.Id));
         Assert.Empty(Directory.EnumerateFiles(_directory, $"*{old.Id}*"));
+    }
+
+    /// <summary>A worker renews its certificate as often as it likes, long after its token has expired: it must be possible to send it away, for good.</summary>
+    [Fact]
+    public void Revocation_OfATokenLongExpired_HoldsForEver()
+    {
+        using var identity = IdentityDirectory.Open(_directory, Now);
+        var (revokedBefore, revokedAfter) = (identity.Tokens.Create(Now, TimeSpan.FromHours(1)), identity.Tokens.Create(Now, TimeSpan.FromHours(1)));
+        identity.Tokens.Revoke(revokedBefore.Id, Now);
+
+        var later = Now + TimeSpan.FromDays(30);
+        identity.Tokens.Create(later, TimeSpan.FromHours(1));
+        Assert.False(identity.Tokens.Revoke(revokedAfter.Id, later));
+        identity.Tokens.Create(later + TimeSpan.FromDays(30), TimeSpan.FromHours(1));
+
+        Assert.True(identity.Tokens.IsRevoked(revokedBefore.Id));
+        Assert.True(identity.Tokens.IsRevoked(revokedAfter.Id));
+    }
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("null")]
+    [InlineData("[1]")]
+    [InlineData("""{"id":"ID","hash":"zz","createdUtc":"2026-03-01T00:00:00Z","expiresUtc":"2036-03-01T00:00:00Z"}""")]
+    [InlineData("""{"id":"ID","hash":"HASH","createdUtc":"2026-03-01T00:00:00Z","expiresUtc":"2036-03-01T00:00:00Z","uses":-1}""")]
+    [InlineData("""{"id":"ID","hash":"HASH","createdUtc":"2026-03-01T00:00:00Z","expiresUtc":"2036-03-01T00:00:00Z","uses":2000000000}""")]
+    [InlineData("""{"id":"00000000","hash":"HASH","createdUtc":"2026-03-01T00:00:00Z","expiresUtc":"2036-03-01T00:00:00Z"}""")]
+    public void Record_Damaged_GetsNobodyInAndIsNamed(string text)
+    {
+        using var identity = IdentityDirectory.Open(_directory, Now);
+        var token = identity.Tokens.Create(Now, TimeSpan.FromHours(1));
+        var file = Path.Combine(_directory, $"token-{token.Id}.json");
+        PrivateFile.Write(file, text.Replace("ID", token.Id, StringComparison.Ordinal).Replace("HASH", Convert.ToHexStringLower(token.Hash()), StringComparison.Ordinal));
+
+        Assert.Contains(file, Assert.Throws<InvalidInputException>(() => identity.Tokens.Redeem(token, "a", Now)).Message, StringComparison.Ordinal);
+        Assert.Contains(file, Assert.Throws<InvalidInputException>(() => identity.Tokens.List()).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>As with a secret that an engine has mounted, a year later: who has a token or a certificate gets in, and the run starts.</summary>
+    [Fact]
+    public void Directory_ThatCannotBeWrittenTo_OpensForYears()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess, "Root writes to everything; Windows has no such modes.");
+#pragma warning disable CA1416 // Skipped on Windows.
+        var year = TimeSpan.FromDays(345);
+        JoinToken forgotten, open;
+        using (var identity = IdentityDirectory.Open(_directory, Now))
+        {
+            (forgotten, open) = (identity.Tokens.Create(Now, TimeSpan.FromHours(1)), identity.Tokens.Create(Now, 2 * year));
+        }
+
+        File.SetUnixFileMode(_directory, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        try
+        {
+            using var again = IdentityDirectory.Open(_directory, Now + year);
+            Assert.NotNull(again.WithoutOperator);
+            Assert.Null(again.Tokens.Redeem(open, "a", Now + year));
+            Assert.Contains("expired", again.Tokens.Redeem(forgotten, "a", Now + year), StringComparison.Ordinal);
+            Assert.Throws<InvalidInputException>(() => again.Tokens.Create(Now + year, TimeSpan.FromHours(1)));
+        }
+        finally
+        {
+            File.SetUnixFileMode(_directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+#pragma warning restore CA1416
+    }
+
+    /// <summary>The run needs no operator's certificate: it starts, and says what will be missing.</summary>
+    [Fact]
+    public void Operator_ThatCannotBeMade_IsSaidAndTheRestWorks()
+    {
+        IdentityDirectory.Open(_directory, Now).Dispose();
+        var file = Path.Combine(_directory, IdentityDirectory.OperatorFile);
+        File.Delete(file);
+        // Nothing can be moved over it.
+        Directory.CreateDirectory(Path.Combine(file, "in the way"));
+
+        using var identity = IdentityDirectory.Open(_directory, Now);
+
+        Assert.Contains(file, identity.WithoutOperator, StringComparison.Ordinal);
+        Assert.Null(identity.Tokens.Redeem(identity.Tokens.Create(Now, TimeSpan.FromHours(1)), "a", Now));
+    }
+
+    [Fact]
+    public void Directory_ThatEverybodyCanWriteTo_IsRefused()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows' directories have no such modes.");
+        IdentityDirectory.Open(_directory, Now).Dispose();
+#pragma warning disable CA1416 // Skipped on Windows.
+        File.SetUnixFileMode(_directory, File.GetUnixFileMode(_directory) | UnixFileMode.OtherWrite);
+#pragma warning restore CA1416
+
+        var error = Assert.Throws<InvalidInputException>(() => IdentityDirectory.Open(_directory, Now));
+        Assert.Contains($"chmod 700 {_directory}", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Directory_ThatIsNotThere_IsNotMadeByALook()
+    {
+        var error = Assert.Throws<InvalidInputException>(() => IdentityDirectory.OpenExisting(_directory, Now));
+        Assert.Contains(_directory, error.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_directory));
     }
 
     [Fact]

@@ -215,6 +215,19 @@ public sealed class SessionFaultTests
         Assert.Equal(0, session.StepsDone);
     }
 
+    /// <summary>The step takes too long: its lease is taken back, and what was done before is kept.</summary>
+    [Fact]
+    public void Stop_UrgedInMidStep_SavesWithoutTheStep()
+    {
+        var session = Session(workers: 1, new SessionOptions(Saves: true));
+        Assert.Empty(session.Apply(SessionEvent.StopAsked()));
+
+        Assert.Equal([EffectKind.Revoke, EffectKind.SaveCheckpoint], Kinds(session.Apply(SessionEvent.StopUrged())));
+
+        Assert.Equal(0, session.StepsDone);
+        Assert.Equal([EffectKind.Stop], Kinds(session.Apply(SessionEvent.CheckpointSaved(0))));
+    }
+
     [Fact]
     public void Stop_WhileAnOlderSaveIsInFlight_SavesOnceMoreAfterIt()
     {
