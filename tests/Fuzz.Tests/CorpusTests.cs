@@ -1,8 +1,12 @@
+using System.Formats.Asn1;
 using System.IO.Compression;
+using System.Reflection;
 using System.Text;
+using DistTrain.Fuzz.Targets;
 using DistTrain.Transport;
 using DistTrain.Transport.Wire;
 using Google.Protobuf;
+using Google.Protobuf.Reflection;
 
 namespace DistTrain.Fuzz.Tests;
 
@@ -46,6 +50,8 @@ public sealed class CorpusTests
         { "welcome", "a run of the largest message", new CoordinatorMessage { Welcome = new Welcome { RunSpecJson = new string('[', Protocol.MaximumMessageBytes) } }.ToByteArray() },
         { "npz", "headers of 64 KiB, deflated", Npz(2_000, "'descr': '" + new string('a', 64_000) + "', 'fortran_order': False, 'shape': (2, 3)") },
         { "npz", "spaces, deflated", Npz(2_000, "'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)" + new string(' ', 9_900)) },
+        { "certificate-request", "a subject of many parts, as large as a request may be", Request(parts: 500) },
+        { "certificate-request", "a subject of more parts than fit a request", Request(parts: 5_000) },
         { "csv", "a million quotation marks", Encoding.UTF8.GetBytes("label,a\nx,1\n\"" + new string('"', 1_000_000) + "\",2\n") },
     };
 
@@ -64,6 +70,44 @@ public sealed class CorpusTests
         Assert.Equal(
             FuzzTargets.All.Select(target => target.Name).Order(StringComparer.Ordinal),
             new DirectoryInfo(Corpus.Directory).GetDirectories().Select(directory => directory.Name).Order(StringComparer.Ordinal));
+    }
+
+    /// <summary>Whatever can come over the wire: of a service that is new, or a call that one has got, too.</summary>
+    [Fact]
+    public void Messages_OfAllServices_AreParsedByATarget()
+    {
+        var files = typeof(Hello).Assembly.GetTypes().Where(type => type.Namespace == typeof(Hello).Namespace)
+            .Select(type => type.GetProperty("Descriptor", BindingFlags.Public | BindingFlags.Static)?.GetValue(null)).OfType<FileDescriptor>().ToList();
+        Assert.Equal(["control.proto", "enrollment.proto", "training.proto"], files.Select(file => Path.GetFileName(file.Name)).Order(StringComparer.Ordinal));
+
+        var sent = files.SelectMany(file => file.Services).SelectMany(service => service.Methods).SelectMany(method => new[] { method.InputType, method.OutputType });
+        var parsed = Reachable(MessageTargets.Parsed);
+        Assert.Empty(Reachable(sent).Except(parsed).Select(message => message.Name));
+
+        static HashSet<MessageDescriptor> Reachable(IEnumerable<MessageDescriptor> from)
+        {
+            var found = new HashSet<MessageDescriptor>();
+            for (var next = new Stack<MessageDescriptor>(from); next.TryPop(out var message);)
+            {
+                if (found.Add(message))
+                {
+                    foreach (var field in message.Fields.InDeclarationOrder().Where(field => field.FieldType == FieldType.Message))
+                    {
+                        next.Push(field.MessageType);
+                    }
+                }
+            }
+
+            return found;
+        }
+    }
+
+    /// <summary>Which message it is, the first byte says: mutations of the others would take long to find it.</summary>
+    [Fact]
+    public void Corpus_OfUnary_HasEachMessage()
+    {
+        var firstBytes = Corpus.Read(Corpus.Directory, MessageTargets.Unary).Where(seed => seed.Content.Length > 0).Select(seed => (int)seed.Content[0]).ToHashSet();
+        Assert.Empty(Enumerable.Range(0, MessageTargets.UnaryCount).Except(firstBytes));
     }
 
     [Fact]
@@ -90,6 +134,38 @@ public sealed class CorpusTests
             {
             }
         }
+    }
+
+    /// <summary>A request whose signature the target sets right: what comes before it counts.</summary>
+    private static byte[] Request(int parts)
+    {
+        var good = new AsnReader(Corpus.Read(Corpus.Directory, FuzzTargets.Find("certificate-request")!).Single(seed => seed.Name == "good").Content, AsnEncodingRules.DER).ReadSequence();
+        var info = good.ReadSequence();
+        var (version, subject, key, attributes) = (info.ReadEncodedValue(), info.ReadEncodedValue(), info.ReadEncodedValue(), info.ReadEncodedValue());
+        var part = new AsnReader(subject, AsnEncodingRules.DER).ReadSequence().ReadEncodedValue();
+        var writer = new AsnWriter(AsnEncodingRules.DER);
+        using (writer.PushSequence())
+        {
+            using (writer.PushSequence())
+            {
+                writer.WriteEncodedValue(version.Span);
+                using (writer.PushSequence())
+                {
+                    for (var i = 0; i < parts; i++)
+                    {
+                        writer.WriteEncodedValue(part.Span);
+                    }
+                }
+
+                writer.WriteEncodedValue(key.Span);
+                writer.WriteEncodedValue(attributes.Span);
+            }
+
+            writer.WriteEncodedValue(good.ReadEncodedValue().Span);
+            writer.WriteEncodedValue(good.ReadEncodedValue().Span);
+        }
+
+        return writer.Encode();
     }
 
     private static byte[] Npz(int count, string header)

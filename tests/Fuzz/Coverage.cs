@@ -17,6 +17,9 @@ internal static unsafe class Coverage
     public static void Begin() => Assembly.Load("SharpFuzz.Common").GetType("SharpFuzz.Common.Trace", throwOnError: true)!
         .GetField("SharedMem")!.SetValue(null, Pointer.Box(Map, typeof(byte*)));
 
+    /// <summary>Before the first input of a target: what others reached is no news, and no proof that it is instrumented.</summary>
+    public static void Forget() => Array.Clear(Seen);
+
     /// <summary>Forgets the last input's way.</summary>
     public static void Clear() => new Span<byte>(Map, MapBytes).Clear();
 
@@ -38,6 +41,6 @@ internal static unsafe class Coverage
         return isNew;
     }
 
-    /// <summary>How many pairs of blocks have been seen.</summary>
+    /// <summary>How many pairs of blocks the target has reached; 0 if nothing of it is instrumented.</summary>
     public static int Count => Seen.Count(value => value != 0);
 }

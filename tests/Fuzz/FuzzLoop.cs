@@ -31,6 +31,7 @@ internal sealed class FuzzLoop(FuzzTarget target, int seed, string findings)
     public FuzzResult Run(IReadOnlyList<Seed> corpus, TimeSpan time)
     {
         var clock = Stopwatch.StartNew();
+        Coverage.Forget();
         using var watch = new Timer(_ => EndIfHanging(), null, Hang, TimeSpan.FromSeconds(1));
         foreach (var input in corpus)
         {

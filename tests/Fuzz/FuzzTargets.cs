@@ -29,6 +29,10 @@ public static class FuzzTargets
         ConversationTargets.Welcome,
         ConversationTargets.FromWorker,
         ConversationTargets.FromCoordinator,
+        IdentityTargets.Request,
+        IdentityTargets.Certificate,
+        IdentityTargets.Credentials,
+        IdentityTargets.JoiningToken,
     ];
 
     /// <summary>A target by its name; null if there is none.</summary>

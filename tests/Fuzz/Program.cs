@@ -18,8 +18,9 @@ static int Usage()
 {
     Console.Error.WriteLine("""
         list                                        the targets
-        run TARGET|all [--seconds N] [--seed N] [--findings DIR]
-                                                    mutate the corpus for so long (default 120 s each); 1 if anything is found
+        run TARGET|all [--seconds N] [--seed N] [--findings DIR] [--instrumented]
+                                                    mutate the corpus for so long (default 120 s each); 1 if anything is found, no input
+                                                    was tried, or, with --instrumented, nothing counts what inputs reach
         replay TARGET FILE…                         take these inputs and say what is wrong
         seed DIR                                    write the inputs to begin with, below DIR
         words TARGET                                the dictionary for afl-fuzz
@@ -61,13 +62,15 @@ static int Run(string name, string[] options)
     {
         var result = new FuzzLoop(target, seed, Option("--findings", "findings")).Run(Corpus.Read(Corpus.Directory, target), time);
         var ways = Coverage.Count == 0 ? "not instrumented" : $"{result.Kept} new ways";
-        Console.WriteLine($"{(result.Findings.Count == 0 ? "ok  " : "FAIL")}  {target.Name,-20} {result.Inputs,9} inputs, {ways}");
+        // What was not tried, or not as it was meant to be, is not ok.
+        var isTried = result.Inputs > 0 && (Coverage.Count > 0 || !options.Contains("--instrumented"));
+        Console.WriteLine($"{(result.Findings.Count == 0 && isTried ? "ok  " : "FAIL")}  {target.Name,-20} {result.Inputs,9} inputs, {ways}");
         foreach (var (what, path) in result.Findings)
         {
             Console.WriteLine($"      {what}: {path}");
         }
 
-        failures += result.Findings.Count;
+        failures += result.Findings.Count + (isTried ? 0 : 1);
     }
 
     return failures == 0 ? 0 : 1;

@@ -2,6 +2,7 @@
 # Fuzzes with what inputs reach: fuzz.sh TARGET|all [SECONDS each, 120]. Ends with 1 if anything was found; findings lie below $FINDINGS (artifacts/fuzz).
 # ENGINE=afl    afl-fuzz drives (Debian: afl++); the default where it is installed
 # ENGINE=loop   the program's own loop, which needs nothing but .NET
+# JOBS=N        so many targets at a time, each on a processor of its own; default: as many as there are processors
 # SharpFuzz counts in copies of the assemblies, so no build is touched. Its tool is the project's package's version: tools/sharpfuzz below $FINDINGS.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -12,7 +13,7 @@ engine=${ENGINE:-$(command -v afl-fuzz >/dev/null && echo afl || echo loop)}
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_TieredPGO=0
 # Above the 512 MB of row H5 and what the program needs itself: what allocates more at once fails.
 export DOTNET_GCHeapHardLimit=0x30000000
-# One target writes files.
+# Some targets write files.
 [ -w /dev/shm ] && export TMPDIR=/dev/shm
 version=$(sed -n 's/.*Include="SharpFuzz" Version="\([^"]*\)".*/\1/p' Directory.Packages.props)
 tool=$findings/tools/$version/sharpfuzz
@@ -24,6 +25,7 @@ mkdir -p "$findings"
 replay() { timeout 60 dotnet tests/Fuzz/bin/Release/net10.0/DistTrain.Fuzz.dll replay "$@"; }
 targets=$wanted
 [ "$wanted" = all ] && targets=$(dotnet tests/Fuzz/bin/Release/net10.0/DistTrain.Fuzz.dll list | awk '{print $1}')
+[ -n "$targets" ] || { echo "There is no target." >&2; exit 1; }
 for target in $targets; do
   replay "$target" "tests/Fuzz/corpus/$target"/* >"$findings/replayed" || { code=$?; grep -v "^ok" "$findings/replayed"; echo "The corpus of $target shows a fault already, or could not be replayed ($code)."; exit 1; }
 done
@@ -41,35 +43,45 @@ instrument disttrain-worker.dll DistTrain.Worker
 # The reader of PNG files is compiled into the program.
 instrument DistTrain.Fuzz.dll DistTrain.Cli.Images
 
-if [ "$engine" = loop ]; then
-  dotnet "$copy/DistTrain.Fuzz.dll" run "$wanted" --seconds "$seconds" --findings "$findings"
-  exit
-fi
-
 # What afl-fuzz would refuse: no instrumentation in the binary (dotnet), a core pattern or governor that it cannot set, a terminal.
 export AFL_SKIP_BIN_CHECK=1 AFL_NO_UI=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_SKIP_CPUFREQ=1 AFL_NO_AFFINITY=1 AFL_FAST_CAL=1
-failures=0
-for target in $targets; do
-  out=$findings/afl/$target
+
+by_loop() { # target
+  local lines code
+  lines=$(dotnet "$copy/DistTrain.Fuzz.dll" run "$1" --seconds "$seconds" --findings "$findings" --instrumented 2>&1)
+  code=$?
+  # At once: others write too.
+  printf '%s\n' "$lines"
+  return $code
+}
+
+by_afl() { # target
+  local out=$findings/afl/$1 code found line dictionary=() failed=0
   rm -rf "$out"
   mkdir -p "$out"
-  dotnet "$copy/DistTrain.Fuzz.dll" words "$target" >"$out/words.dict"
-  dictionary=(); [ -s "$out/words.dict" ] && dictionary=(-x "$out/words.dict")
+  dotnet "$copy/DistTrain.Fuzz.dll" words "$1" >"$out/words.dict"
+  [ -s "$out/words.dict" ] && dictionary=(-x "$out/words.dict")
   # A second is the most that an input may take; five are for a busy machine, and for those that never end.
-  afl-fuzz -i "tests/Fuzz/corpus/$target" -o "$out" -t 5000 -m none -V "$seconds" "${dictionary[@]}" \
-    -- dotnet "$copy/DistTrain.Fuzz.dll" afl "$target" >"$out/log" 2>&1
+  afl-fuzz -i "tests/Fuzz/corpus/$1" -o "$out" -t 5000 -m none -V "$seconds" "${dictionary[@]}" \
+    -- dotnet "$copy/DistTrain.Fuzz.dll" afl "$1" >"$out/log" 2>&1
   code=$?
-  stat() { sed -n "s/^$1 *: //p" "$out/default/fuzzer_stats" 2>/dev/null; }
+  said() { sed -n "s/^$1 *: //p" "$out/default/fuzzer_stats" 2>/dev/null; }
   found=$(find "$out/default" -path '*/crashes*/id:*' -o -path '*/hangs*/id:*' 2>/dev/null)
-  line=$(printf '%-20s %9s inputs, %s new ways' "$target" "$(stat execs_done)" "$(stat corpus_found)")
-  if [ $code -ne 0 ] || [ -z "$(stat execs_done)" ]; then
-    echo "FAIL  $line: afl-fuzz ended with $code"; tail -n 20 "$out/log"; failures=$((failures + 1))
+  line=$(printf '%-20s %9s inputs, %s new ways' "$1" "$(said execs_done)" "$(said corpus_found)")
+  if [ $code -ne 0 ] || ! [ "$(said execs_done)" -gt 0 ] 2>/dev/null; then
+    line="FAIL  $line: afl-fuzz ended with $code"$'\n'$(tail -n 20 "$out/log"); failed=1
   elif [ -n "$found" ]; then
-    echo "FAIL  $line"; failures=$((failures + 1))
+    line="FAIL  $line"; failed=1
     # Not the copies: those count, and a build says the same.
-    while IFS= read -r file; do replay "$target" "$file" | sed 's/^/      /'; done <<<"$found"
+    while IFS= read -r file; do line+=$'\n'$(replay "$1" "$file" | sed 's/^/      /'); done <<<"$found"
   else
-    echo "ok    $line"
+    line="ok    $line"
   fi
-done
-[ $failures -eq 0 ]
+  printf '%s\n' "$line"
+  return $failed
+}
+
+export -f by_loop by_afl replay
+export copy findings seconds
+# xargs gives each end to the next target, and fails if one has failed.
+printf '%s\n' $targets | xargs -P "${JOBS:-$(nproc)}" -I{} bash -uo pipefail -c "by_$engine {}"

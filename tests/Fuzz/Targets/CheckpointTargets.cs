@@ -45,7 +45,7 @@ internal static class CheckpointTargets
         "\"incarnation\":", "\"host\":", "\"processId\":", "\"startedUtc\":", "\"address\":", "18446744073709551615", "2026-01-02T03:04:05.0000000Z", "null");
 
     /// <summary>A first reading of two: the second follows, whether or not it is refused.</summary>
-    private static void Attempt(Action first)
+    public static void Attempt(Action first)
     {
         try
         {

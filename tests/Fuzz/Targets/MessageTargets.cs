@@ -1,7 +1,9 @@
 using DistTrain.Coordinator;
 using DistTrain.Transport;
+using DistTrain.Transport.Identity;
 using DistTrain.Transport.Wire;
 using Google.Protobuf;
+using Google.Protobuf.Reflection;
 
 namespace DistTrain.Fuzz.Targets;
 
@@ -14,8 +16,16 @@ internal static class MessageTargets
     private static readonly MessageParser[] UnaryParsers =
     [
         HeartbeatRequest.Parser, HeartbeatReply.Parser, StatusRequest.Parser, StatusReply.Parser, PauseRequest.Parser, PauseReply.Parser, ResumeRequest.Parser, ResumeReply.Parser,
-        CheckpointRequest.Parser, CheckpointReply.Parser, StopRequest.Parser, StopReply.Parser, ScaleRequest.Parser, ScaleReply.Parser,
+        CheckpointRequest.Parser, CheckpointReply.Parser, StopRequest.Parser, StopReply.Parser, ScaleRequest.Parser, ScaleReply.Parser, AuthorityRequest.Parser,
+        AuthorityReply.Parser, EnrollRequest.Parser, RenewRequest.Parser, CertificateReply.Parser,
     ];
+
+    /// <summary>How many messages <see cref="Unary"/> parses; the first bytes from 0 on.</summary>
+    public static int UnaryCount => UnaryParsers.Length;
+
+    /// <summary>The messages that a target here parses.</summary>
+    public static IEnumerable<MessageDescriptor> Parsed =>
+        UnaryParsers.Select(parser => parser.ParseFrom(ByteString.Empty).Descriptor).Append(Transport.Wire.WorkerMessage.Descriptor).Append(Transport.Wire.CoordinatorMessage.Descriptor);
 
     public static FuzzTarget WorkerMessage { get; } = new(
         "worker-message", "a message from a worker", [typeof(InvalidProtocolBufferException)],
@@ -28,7 +38,7 @@ internal static class MessageTargets
         () => Seeds(ConversationSeeds.FromCoordinator()));
 
     public static FuzzTarget Unary { get; } = new(
-        "unary", "heartbeats and an operator's calls; the first byte says which", [typeof(InvalidProtocolBufferException)], TakeUnary, UnarySeeds);
+        "unary", "heartbeats, an operator's calls and those by which a worker joins; the first byte says which", [typeof(InvalidProtocolBufferException)], TakeUnary, UnarySeeds);
 
     private static string? Take<TMessage>(
         byte[] input, MessageParser<TMessage> generated, Func<byte[], int, TMessage> read, Grpc.Core.Marshaller<TMessage> marshaller, Func<TMessage, Chunk?> chunkOf, Action<TMessage> recycle)
@@ -105,6 +115,11 @@ internal static class MessageTargets
             BrokenPromiseException.Unless(!ConversationTargets.NewReception().Heartbeat(beat).Known, "a stranger's heartbeat is known");
         }
 
+        if (message is EnrollRequest enrollment)
+        {
+            _ = JoinToken.TryParse(enrollment.Token);
+        }
+
         return null;
     }
 
@@ -135,6 +150,8 @@ internal static class MessageTargets
             new StatusReply { Phase = RunPhase.Computing, Step = 1, Steps = 5, CheckpointStep = 1, WaitsFor = "workers", Workers = { new WorkerReport { Id = 1, Name = "w", ComputeMilliseconds = 1.5 } } },
             new PauseRequest(), new PauseReply { Step = 3 }, new ResumeRequest { Target = new Target { ProcessId = uint.MaxValue } }, new ResumeReply { Step = 3 }, new CheckpointRequest(),
             new CheckpointReply { Step = 3, Path = "/run/step" }, new StopRequest(), new StopReply { HasCheckpoint = true }, new ScaleRequest { Workers = uint.MaxValue }, new ScaleReply { WorkersBefore = 2 },
+            new AuthorityRequest(), new AuthorityReply { Certificate = ByteString.CopyFrom(1, 2) }, new EnrollRequest { Token = "dt1.0123abcd.AAAAAAAAAAAAAAAAAAAAAA", CertificateRequest = ByteString.CopyFrom(3) },
+            new RenewRequest { CertificateRequest = ByteString.CopyFrom(4) }, new CertificateReply { Certificate = ByteString.CopyFrom(5) },
         ];
         return
         [
