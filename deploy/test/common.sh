@@ -2,23 +2,26 @@
 #   DISTTRAIN_DATA   the directory that holds mnist/
 #   SDK_IMAGE, RUNTIME_IMAGE   base images: with them DISTTRAIN_IMAGE (disttrain) is built first; without, it has to be there
 #   BUILD_NETWORK (default)    network of that build       EPOCHS   length of the run
+# Exit codes: 0 passed, 1 failed, 77 not run (no Docker engine, no data, no image).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 trap 'echo "FAIL: line $LINENO: $BASH_COMMAND" >&2' ERR
 fail() { echo "FAIL: $*" >&2; exit 1; }
-: "${DISTTRAIN_DATA:?the directory that holds mnist/}"
-[ -d "$DISTTRAIN_DATA/mnist" ] || fail "there is no $DISTTRAIN_DATA/mnist"
+not_run() { echo "not run: $*"; exit 77; }
+[ -d "${DISTTRAIN_DATA:-}/mnist" ] || not_run "DISTTRAIN_DATA names no directory with mnist/"
+# A shell that made the secrets of another run has these; they are stronger than a file of variables.
+unset DISTTRAIN_TOKEN DISTTRAIN_CA_HASH DISTTRAIN_TOKEN_ID DISTTRAIN_SECRETS DISTTRAIN_RUN DISTTRAIN_WORKERS DISTTRAIN_WORKER_THREADS
 DISTTRAIN_DATA=$(cd "$DISTTRAIN_DATA" && pwd)
 export DISTTRAIN_DATA DISTTRAIN_IMAGE="${DISTTRAIN_IMAGE:-disttrain}"
-docker info >/dev/null 2>&1 || fail "there is no Docker engine here"
-out=$(mktemp -d)
+timeout 20 docker info >/dev/null 2>&1 || not_run "there is no Docker engine here"
+out=$(mktemp -d); trap 'rm -rf "$out"' EXIT
 name=disttrain-test-$$
 
 if [ -n "${SDK_IMAGE:-}" ] && [ -n "${RUNTIME_IMAGE:-}" ]; then
   docker build --network "${BUILD_NETWORK:-default}" -f deploy/Dockerfile --build-arg SDK_IMAGE="$SDK_IMAGE" --build-arg RUNTIME_IMAGE="$RUNTIME_IMAGE" \
     -t "$DISTTRAIN_IMAGE" . >"$out/build" 2>&1 || { tail -n 40 "$out/build"; fail "the image cannot be built"; }
 fi
-docker image inspect "$DISTTRAIN_IMAGE" >/dev/null 2>&1 || fail "there is no image $DISTTRAIN_IMAGE; SDK_IMAGE and RUNTIME_IMAGE have it built"
+docker image inspect "$DISTTRAIN_IMAGE" >/dev/null 2>&1 || not_run "there is no image $DISTTRAIN_IMAGE; SDK_IMAGE and RUNTIME_IMAGE have it built"
 
 # Long enough to be scaled several times, also where a step is fast.
 run="--model multi-layer --hidden 300,100 --dataset mnist --batch-size 100 --shards 8 --seed 7 --epochs ${EPOCHS:-20} --json"
@@ -48,6 +51,17 @@ await() {
     fi
   done
   fail "no $1 workers for $2 steps in time: $line"
+}
+# healthy SECONDS: until the engine calls the coordinator healthy.
+healthy() {
+  local state=""
+  for _ in $(seq $(($1 * 5))); do
+    state=$(docker inspect -f '{{.State.Health.Status}}' "$(coordinator)")
+    [ "$state" != healthy ] || return 0
+    has_ended && fail "the run ended while its coordinator's health was $state; try EPOCHS above ${EPOCHS:-20}"
+    sleep 0.2
+  done
+  fail "the coordinator's health is $state after $1 s more"
 }
 # Read to the end: a reader that leaves early would make the pipe fail.
 has_ended() { events | grep '"event":"\(completed\|failed\)"' >/dev/null; }

@@ -2,10 +2,12 @@
 # What goes wrong often, each with the one line that says so. common.sh tells the variables.
 source "$(dirname "$0")/common.sh"
 export DISTTRAIN_IDENTITY_VOLUME=$name-identity DISTTRAIN_ENV_FILE=$out/env
+command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || not_run "there is no docker-compose here"
 engine=(docker-compose); docker compose version >/dev/null 2>&1 && engine=(docker compose)
 clean() {
   set +e
   docker rm -f "$name" >/dev/null 2>&1
+  docker stack rm "$name" >/dev/null 2>&1
   docker volume rm "$DISTTRAIN_IDENTITY_VOLUME" >/dev/null 2>&1
   rm -rf "$out"
 }

@@ -7,7 +7,7 @@ made_swarm=""
 clean() {
   set +e
   docker stack rm "$name" >/dev/null 2>&1
-  for _ in $(seq 100); do [ -n "$(docker ps -a -q --filter "label=com.docker.stack.namespace=$name")" ] || break; sleep 0.5; done
+  for _ in $(seq 150); do [ -n "$(docker ps -a -q --filter "label=com.docker.stack.namespace=$name")" ] || break; sleep 0.5; done
   docker secret ls -q --filter "name=$name-" | xargs -r docker secret rm >/dev/null 2>&1
   docker volume ls -q --filter "name=${name}_" | xargs -r docker volume rm >/dev/null 2>&1
   docker rmi "$name:next" >/dev/null 2>&1
@@ -46,7 +46,7 @@ for _ in $(seq 600); do
 done
 [ "$state" = completed ] || fail "the rolling update is $state"
 [ -z "$(comm -12 <(echo "$before") <(containers worker | sort))" ] || fail "a worker from before the update still runs"
-await 3 200; echo "step $step: 3 new workers; health: $(docker inspect -f '{{.State.Health.Status}}' "$(coordinator)")"
+await 3 200; healthy 10; echo "step $step: 3 new workers; the coordinator is healthy"
 actual=$(completed)
 echo "workers: $(happened)"
 judge "$expected" "$actual"

@@ -19,7 +19,7 @@ public static class PlatformValues
     /// <summary>The name of a worker by its number, which is the same when it starts again.</summary>
     private static (string Text, string Place)? FindName(Func<string, string?> variable)
     {
-        if (SlurmStep.Find(variable) is { } step)
+        if (SlurmStep.Find(variable, CommonOptions.WorkerName) is { } step)
         {
             return (FormattableString.Invariant($"worker-{step.Rank}"), SlurmStep.RankVariable);
         }

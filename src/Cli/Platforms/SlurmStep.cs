@@ -1,4 +1,5 @@
 using System.Globalization;
+using DistTrain.Cli.Options;
 using DistTrain.Core;
 
 namespace DistTrain.Cli.Platforms;
@@ -47,14 +48,16 @@ public sealed class SlurmStep
 
     /// <summary>The task that this process is; null outside a step, or if it is the step's only one.</summary>
     /// <param name="variable">The environment.</param>
+    /// <param name="option">What does without it, for messages; null: <c>--workers</c>.</param>
     /// <exception cref="InvalidInputException">A variable is missing or says nothing that it could.</exception>
-    public static SlurmStep? Find(Func<string, string?> variable)
+    public static SlurmStep? Find(Func<string, string?> variable, Setting? option = null)
     {
+        var instead = (option ?? CommonOptions.Workers).Name;
         var rank = Text(variable, RankVariable);
         if (Text(variable, StepVariable) is null)
         {
             return rank is null or "0" ? null : throw new InvalidInputException(
-                $"{RankVariable} is {rank}, but {StepVariable} is missing: srun sets both. Start the tasks with srun, or give --workers.");
+                $"{RankVariable} is {rank}, but {StepVariable} is missing: srun sets both. Start the tasks with srun, or give {instead}.");
         }
 
         if (CountVariables.FirstOrDefault(name => Text(variable, name) is not null) is not { } counter || Number(variable, counter, 1) is not (> 1 and var count))
@@ -65,12 +68,12 @@ public sealed class SlurmStep
         if (rank is null)
         {
             throw new InvalidInputException(
-                FormattableString.Invariant($"{StepVariable} and {counter} say that this is one of {count} tasks of Slurm, but {RankVariable}, which of them, is missing. Start the tasks with srun, or give --workers."));
+                FormattableString.Invariant($"{StepVariable} and {counter} say that this is one of {count} tasks of Slurm, but {RankVariable}, which of them, is missing. Start the tasks with srun, or give {instead}."));
         }
 
         var number = Number(variable, RankVariable, 0);
         return number < count ? new SlurmStep(variable, number, count, counter) : throw new InvalidInputException(
-            FormattableString.Invariant($"{RankVariable} is {number}, but {counter} is {count}: tasks are counted from 0. Start them with srun, or give --workers."));
+            FormattableString.Invariant($"{RankVariable} is {number}, but {counter} is {count}: tasks are counted from 0. Start them with srun, or give {instead}."));
     }
 
     /// <summary>The step's nodes; task 0 is on the first.</summary>

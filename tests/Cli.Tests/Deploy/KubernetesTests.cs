@@ -1,11 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json;
-using System.Text.RegularExpressions;
 using DistTrain.Cli.Options;
-using DistTrain.Cli.Verbs;
 using DistTrain.Transport;
-using DistTrain.Worker;
 using k8s;
 using k8s.Models;
 
@@ -13,13 +9,13 @@ namespace DistTrain.Cli.Tests.Deploy;
 
 /// <summary>
 /// The Kubernetes files: every overlay, as kubectl makes it, is read strictly into the API's types, and what it says to the program is what the program
-/// understands: verbs, options, variables, port, exit times.
+/// understands: verbs, options, variables, port, exit times; and what its parts say of each other is there.
 /// </summary>
 /// <remarks>Broken on purpose, and it failed: an option misspelt, another port, a grace period of 15 s, a field of the API misspelt, a probe in clear.</remarks>
-public sealed partial class KubernetesTests
+public sealed class KubernetesTests
 {
-    private static readonly string Root = FindRoot();
-    private static readonly string Directory = Path.Combine(Root, "deploy", "kubernetes");
+    private const string Component = "app.kubernetes.io/component";
+    private static readonly string Directory = Path.Combine(DeployedProgram.Directory, "kubernetes");
 
     public static TheoryData<string> Overlays =>
         [.. System.IO.Directory.EnumerateFiles(Directory, "kustomization.yaml", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(Directory, Path.GetDirectoryName(file)!)).Order()];
@@ -30,24 +26,23 @@ public sealed partial class KubernetesTests
     {
         var objects = Load(overlay);
         var pods = Pods(objects).ToList();
-        Assert.Contains(pods, pod => pod.Role == "coordinator");
-        Assert.Contains(pods, pod => pod.Role == "worker");
+        Assert.Equal(["coordinator", "worker"], pods.Select(pod => pod.Role).Order());
         var services = objects.OfType<V1Service>().Select(service => service.Metadata.Name).ToHashSet();
-        foreach (var (role, spec) in pods)
+        foreach (var pod in pods)
         {
-            var container = Assert.Single(spec.Containers);
-            Assert.Equal(role, container.Args[0]);
-            var verb = Understands(container.Args);
+            var container = Assert.Single(pod.Spec.Containers);
+            Assert.Equal(pod.Role, container.Args[0]);
+            var verb = DeployedProgram.Understands(container.Args);
             foreach (var name in (container.Env ?? []).Select(variable => variable.Name).Concat(FromMaps(container, objects)).Where(name => name.StartsWith("DISTTRAIN_", StringComparison.Ordinal)))
             {
                 Assert.Contains(verb.Settings, setting => setting.Variable == name);
             }
 
-            var address = Value(container.Args, role == "coordinator" ? CommonOptions.Listen : CommonOptions.Coordinator);
-            Assert.Equal(Protocol.DefaultPort.ToString(CultureInfo.InvariantCulture), address.Split(':')[1]);
-            if (role == "worker")
+            var address = DeployedProgram.Address(container.Args, pod.Role == "coordinator" ? CommonOptions.Listen : CommonOptions.Coordinator);
+            Assert.Equal(Protocol.DefaultPort, address.Port);
+            if (pod.Role == "worker")
             {
-                Assert.Contains(address.Split(':')[0], services);
+                Assert.Contains(address.Host, services);
             }
         }
     }
@@ -56,11 +51,12 @@ public sealed partial class KubernetesTests
     [MemberData(nameof(Overlays))]
     public void Pods_OfAnOverlay_MayDoNothingThatTheyNeedNot(string overlay)
     {
-        foreach (var (_, spec) in Pods(Load(overlay)))
+        var objects = Load(overlay);
+        foreach (var pod in Pods(objects))
         {
-            var container = spec.Containers[0];
+            var (spec, container) = (pod.Spec, pod.Spec.Containers[0]);
             Assert.True(spec.SecurityContext.RunAsNonRoot);
-            Assert.Equal(User(), spec.SecurityContext.RunAsUser);
+            Assert.Equal(DeployedProgram.User, spec.SecurityContext.RunAsUser);
             Assert.Equal("RuntimeDefault", spec.SecurityContext.SeccompProfile.Type);
             Assert.False(spec.AutomountServiceAccountToken);
             Assert.True(container.SecurityContext.ReadOnlyRootFilesystem);
@@ -69,21 +65,20 @@ public sealed partial class KubernetesTests
             Assert.True(container.Resources.Requests.ContainsKey("cpu") && container.Resources.Limits.ContainsKey("memory"));
             // What the program writes to must be there: its root file system is read-only.
             Assert.All((string[])["/tmp", "/cache"], path => Assert.Contains(container.VolumeMounts, mount => mount.MountPath == path));
-            Assert.Equal([.. container.VolumeMounts.Select(mount => mount.Name).Except(["runs"]).Order()], spec.Volumes.Select(volume => volume.Name).Order());
+            var claims = (pod.Set?.Spec.VolumeClaimTemplates ?? []).Select(claim => claim.Metadata.Name);
+            Assert.Equal(container.VolumeMounts.Select(mount => mount.Name).Order(), spec.Volumes.Select(volume => volume.Name).Concat(claims).Order());
+            Assert.All(
+                spec.Volumes.Where(volume => volume.PersistentVolumeClaim is not null),
+                volume => Assert.Contains(objects.OfType<V1PersistentVolumeClaim>(), claim => claim.Metadata.Name == volume.PersistentVolumeClaim.ClaimName));
         }
     }
 
     [Theory]
     [MemberData(nameof(Overlays))]
-    public void Pods_OfAnOverlay_AreGivenTheTimeThatTheProgramTakes(string overlay)
-    {
-        var worker = new WorkerOptions { Coordinator = "x" };
-        foreach (var (role, spec) in Pods(Load(overlay)))
-        {
-            var needed = role == "worker" ? worker.FinishTimeout + WorkerCommand.GoodbyeTime : TimeSpan.FromSeconds(25);
-            Assert.True(TimeSpan.FromSeconds(spec.TerminationGracePeriodSeconds!.Value) > needed, $"{role}: {spec.TerminationGracePeriodSeconds} s");
-        }
-    }
+    public void Pods_OfAnOverlay_AreGivenTheTimeThatTheProgramTakes(string overlay) => Assert.All(
+        Pods(Load(overlay)),
+        pod => Assert.True(
+            TimeSpan.FromSeconds(pod.Spec.TerminationGracePeriodSeconds!.Value) > DeployedProgram.StopTime(pod.Role), $"{pod.Role}: {pod.Spec.TerminationGracePeriodSeconds} s"));
 
     [Theory]
     [MemberData(nameof(Overlays))]
@@ -93,13 +88,9 @@ public sealed partial class KubernetesTests
         var isInsecure = container.Args.Contains(CommonOptions.Insecure.Name);
         foreach (var probe in new[] { container.StartupProbe, container.ReadinessProbe, container.LivenessProbe })
         {
-            var command = probe.Exec.Command;
-            Assert.Equal(EntryPoint(), command.Take(EntryPoint().Count));
-            var arguments = command.Skip(EntryPoint().Count).ToList();
-            Assert.Equal("health", arguments[0]);
-            Understands(arguments);
+            var arguments = DeployedProgram.UnderstandsHealth(probe.Exec.Command, TimeSpan.FromSeconds(probe.TimeoutSeconds!.Value));
             Assert.Equal(isInsecure, !arguments.Contains(CommonOptions.OperatorTls.Name));
-            Assert.True(TimeSpan.FromSeconds(probe.TimeoutSeconds!.Value) > CommonOptions.DefaultFindTimeout, "it is cut off before it has looked");
+            Assert.Equal(DeployedProgram.Address(container.Args, CommonOptions.Listen).Port, DeployedProgram.Address(arguments, CommonOptions.Coordinator).Port);
         }
     }
 
@@ -107,45 +98,88 @@ public sealed partial class KubernetesTests
     [MemberData(nameof(Overlays))]
     public void Policies_OfAnOverlay_LetWorkersReachTheCoordinatorOnItsPort(string overlay)
     {
-        var objects = Load(overlay);
-        var policies = objects.OfType<V1NetworkPolicy>().ToDictionary(policy => policy.Spec.PodSelector.MatchLabels["app.kubernetes.io/component"]);
+        var policies = Load(overlay).OfType<V1NetworkPolicy>().ToDictionary(policy => policy.Spec.PodSelector.MatchLabels[Component], policy => policy.Spec);
         var port = Protocol.DefaultPort.ToString(CultureInfo.InvariantCulture);
-        Assert.Equal([port], policies["coordinator"].Spec.Ingress.Single().Ports.Select(rule => rule.Port.Value));
-        Assert.Contains(policies["worker"].Spec.Egress, rule => rule.Ports.Any(allowed => allowed.Port.Value == port));
-        Assert.Empty(policies["worker"].Spec.Ingress ?? []);
-        Assert.All(objects.OfType<V1Service>().SelectMany(service => service.Spec.Ports ?? []), served => Assert.Equal(Protocol.DefaultPort, served.Port));
+        // What a policy does not name it does not restrict.
+        Assert.Equal(["Ingress"], policies["coordinator"].PolicyTypes);
+        Assert.Equal(["Egress", "Ingress"], policies["worker"].PolicyTypes.Order());
+        var ingress = policies["coordinator"].Ingress.Single();
+        Assert.Equal([port], ingress.Ports.Select(rule => rule.Port.Value));
+        Assert.Equal(["worker"], ingress.FromProperty.Select(peer => peer.PodSelector.MatchLabels[Component]));
+        Assert.Contains(policies["worker"].Egress, rule => rule.Ports.Any(allowed => allowed.Port.Value == port) && rule.To.Any(peer => peer.PodSelector.MatchLabels[Component] == "coordinator"));
+        Assert.Empty(policies["worker"].Ingress ?? []);
     }
 
-    /// <summary>The verb of a command line, all of whose options it has.</summary>
-    private static Verb Understands(IList<string> arguments)
+    /// <summary>A label misspelt selects nothing, and nobody says so.</summary>
+    [Theory]
+    [MemberData(nameof(Overlays))]
+    public void Selectors_OfAnOverlay_SelectAPod(string overlay)
     {
-        var verb = Assert.Single(DistTrainCommand.Verbs, verb => verb.Name == arguments[0]);
-        for (var i = 1; i < arguments.Count; i++)
+        var objects = Load(overlay);
+        var pods = Pods(objects).ToList();
+        var policies = objects.OfType<V1NetworkPolicy>().Select(policy => policy.Spec).ToList();
+        var peers = policies.SelectMany(policy => (policy.Ingress ?? []).SelectMany(rule => rule.FromProperty).Concat((policy.Egress ?? []).SelectMany(rule => rule.To ?? [])));
+        IEnumerable<IDictionary<string, string>> selectors =
+        [
+            .. objects.OfType<V1Service>().Select(service => service.Spec.Selector),
+            .. policies.Select(policy => policy.PodSelector.MatchLabels),
+            .. peers.Select(peer => peer.PodSelector.MatchLabels),
+        ];
+        Assert.All(selectors, selector => Assert.Single(pods, pod => pod.IsSelectedBy(selector)));
+        foreach (var pod in pods.Where(pod => pod.Set is not null))
         {
-            var setting = Assert.Single(verb.Settings, setting => setting.Name == arguments[i]);
-            if (!setting.IsFlag && !arguments[++i].Contains("$(", StringComparison.Ordinal))
+            Assert.True(pod.IsSelectedBy(pod.Set!.Spec.Selector.MatchLabels));
+            Assert.True(pod.IsSelectedBy(Assert.Single(objects.OfType<V1Service>(), service => service.Metadata.Name == pod.Set.Spec.ServiceName).Spec.Selector));
+        }
+
+        foreach (var service in objects.OfType<V1Service>())
+        {
+            var container = pods.Single(pod => pod.IsSelectedBy(service.Spec.Selector)).Spec.Containers[0];
+            foreach (var served in service.Spec.Ports ?? [])
             {
-                setting.Check(arguments[i], arguments[i - 1]);
+                var target = Assert.Single(container.Ports, port => port.Name == served.TargetPort.Value);
+                Assert.Equal((Protocol.DefaultPort, Protocol.DefaultPort), (served.Port, target.ContainerPort));
+            }
+        }
+    }
+
+    /// <summary>What the API refuses, or would never see the end of.</summary>
+    [Theory]
+    [MemberData(nameof(Overlays))]
+    public void Jobs_OfAnOverlay_AreTakenAndEndWithTheRun(string overlay)
+    {
+        var objects = Load(overlay);
+        foreach (var pod in Pods(objects))
+        {
+            if (pod.Job is not { } job)
+            {
+                Assert.Null(pod.Spec.RestartPolicy);
+                continue;
+            }
+
+            Assert.Contains(pod.Spec.RestartPolicy, (string[])["Never", "OnFailure"]);
+            if (job.BackoffLimitPerIndex is not null)
+            {
+                Assert.Equal(("Never", "Indexed"), (pod.Spec.RestartPolicy, job.CompletionMode));
             }
         }
 
-        return verb;
+        foreach (var set in objects.OfType<JobSet>())
+        {
+            var coordinator = set.Spec.ReplicatedJobs.Single(job => job.Template.Spec.Template.Metadata.Labels[Component] == "coordinator");
+            Assert.Equal(("All", coordinator.Name), (set.Spec.SuccessPolicy.Operator, Assert.Single(set.Spec.SuccessPolicy.TargetReplicatedJobs)));
+        }
     }
-
-    private static string Value(IList<string> arguments, Setting setting) => arguments[arguments.IndexOf(setting.Name) + 1];
 
     private static IEnumerable<string> FromMaps(V1Container container, List<object> objects) => (container.EnvFrom ?? []).SelectMany(source =>
         objects.OfType<V1ConfigMap>().Single(map => map.Metadata.Name == source.ConfigMapRef.Name).Data.Keys);
 
-    private static IEnumerable<(string Role, V1PodSpec Spec)> Pods(List<object> objects) => objects
-        .Select(item => item switch
-        {
-            V1StatefulSet set => set.Spec.Template,
-            JobSet set => set.Spec.ReplicatedJobs.Single().Template.Spec.Template,
-            _ => null,
-        })
-        .OfType<V1PodTemplateSpec>()
-        .Select(template => (template.Metadata.Labels["app.kubernetes.io/component"], template.Spec));
+    private static IEnumerable<Pod> Pods(List<object> objects) => objects.SelectMany(item => item switch
+    {
+        V1StatefulSet set => [new Pod(set.Spec.Template, set, Job: null)],
+        JobSet set => set.Spec.ReplicatedJobs.Select(job => new Pod(job.Template.Spec.Template, Set: null, job.Template.Spec)),
+        _ => (IEnumerable<Pod>)[],
+    });
 
     private static List<object> Load(string overlay)
     {
@@ -172,29 +206,15 @@ public sealed partial class KubernetesTests
         }
     }
 
-    /// <summary>What the image runs, from its Dockerfile.</summary>
-    private static List<string> EntryPoint() => JsonSerializer.Deserialize<List<string>>(DockerfileLine(EntryPointLine()))!;
-
-    private static long User() => long.Parse(DockerfileLine(UserLine()), CultureInfo.InvariantCulture);
-
-    private static string DockerfileLine(Regex line) => line.Match(File.ReadAllText(Path.Combine(Root, "deploy", "Dockerfile"))).Groups[1].Value;
-
-    private static string FindRoot()
+    /// <summary>What is started, and by what.</summary>
+    private sealed record Pod(V1PodTemplateSpec Template, V1StatefulSet? Set, V1JobSpec? Job)
     {
-        var directory = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(directory, "DistTrain.sln")))
-        {
-            directory = Path.GetDirectoryName(directory) ?? throw new InvalidOperationException("The tests run outside of the repository.");
-        }
+        public string Role => Template.Metadata.Labels[Component];
 
-        return directory;
+        public V1PodSpec Spec => Template.Spec;
+
+        public bool IsSelectedBy(IDictionary<string, string> selector) => selector.Count > 0 && selector.All(label => Template.Metadata.Labels.Contains(label));
     }
-
-    [GeneratedRegex(@"^ENTRYPOINT (\[.*\])$", RegexOptions.Multiline)]
-    private static partial Regex EntryPointLine();
-
-    [GeneratedRegex(@"^USER (\d+):", RegexOptions.Multiline)]
-    private static partial Regex UserLine();
 
     /// <summary>Of jobset.x-k8s.io/v1alpha2, the fields that are used; the client library does not have it.</summary>
     public sealed class JobSet
@@ -210,9 +230,18 @@ public sealed partial class KubernetesTests
 
     public sealed class JobSetSpec
     {
+        public JobSetSuccessPolicy SuccessPolicy { get; set; } = new();
+
         public JobSetFailurePolicy FailurePolicy { get; set; } = new();
 
         public List<ReplicatedJob> ReplicatedJobs { get; set; } = [];
+    }
+
+    public sealed class JobSetSuccessPolicy
+    {
+        public string Operator { get; set; } = "";
+
+        public List<string> TargetReplicatedJobs { get; set; } = [];
     }
 
     public sealed class JobSetFailurePolicy

@@ -69,7 +69,7 @@ public sealed class SlurmProcessTests : IDisposable
         Assert.All(ends, end => Assert.DoesNotContain(_command.Variables["DISTTRAIN_TOKEN"], end.Output + end.Error, StringComparison.Ordinal));
     }
 
-    /// <summary>Signalled as Slurm does: all tasks at once, and again while they save.</summary>
+    /// <summary>Signalled as Slurm does: every process of the step at once, the worker beside task 0 too, and again while they save.</summary>
     [Fact]
     public async Task Train_WarnedBySigUsr1_SavesAndExitsWith75()
     {
@@ -150,9 +150,20 @@ public sealed class SlurmProcessTests : IDisposable
             return said.Task.WaitAsync(Patience, TestContext.Current.CancellationToken);
         }
 
+        /// <summary>To every process of the step: the tasks, and the worker that task 0 started, which it tells of.</summary>
         public void Signal(string name)
         {
-            using var kill = Process.Start("kill", ["-s", name, .. _tasks.Select(task => task.Process.Id.ToString(CultureInfo.InvariantCulture))]);
+            string told;
+            lock (_awaited)
+            {
+                told = _tasks[0].Output.ToString();
+            }
+
+            var joined = told.Split('\n').Where(line => line.Contains("\"what\":\"joined\"", StringComparison.Ordinal))
+                .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("processId").GetInt32());
+            var processes = _tasks.Select(task => task.Process.Id).Union(joined).ToList();
+            Assert.Equal(Tasks + 1, processes.Count);
+            using var kill = Process.Start("kill", ["-s", name, .. processes.Select(id => id.ToString(CultureInfo.InvariantCulture))]);
             kill.WaitForExit();
         }
 
