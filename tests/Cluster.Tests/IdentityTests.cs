@@ -217,7 +217,8 @@ public sealed class IdentityTests : IDisposable
         });
 #pragma warning restore CA5359
 
-        var refused = await Assert.ThrowsAsync<RpcException>(() => new Control.ControlClient(channel).StatusAsync(new StatusRequest()).ResponseAsync);
+        var refused = await Assert.ThrowsAsync<RpcException>(() => new Control.ControlClient(channel)
+            .StatusAsync(new StatusRequest(), cancellationToken: TestContext.Current.CancellationToken).ResponseAsync);
 
         Assert.Equal("A certificate of this coordinator's is needed.", refused.Status.Detail);
         await cluster.UntilAsync(() => cluster.Refused.Any(line => line.Contains("of another authority", StringComparison.Ordinal)));

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using DistTrain.Cli.Options;
 using DistTrain.Cli.Verbs;
+using DistTrain.Coordinator;
 using DistTrain.Worker;
 
 namespace DistTrain.Cli.Tests.Deploy;
@@ -21,7 +22,7 @@ internal static partial class DeployedProgram
 
     /// <summary>How long a role takes to end in order once it is told to; an engine has to wait longer.</summary>
     public static TimeSpan StopTime(string role) =>
-        role == "worker" ? new WorkerOptions { Coordinator = "x" }.FinishTimeout + WorkerCommand.GoodbyeTime : TimeSpan.FromSeconds(25);
+        role == "worker" ? new WorkerOptions { Coordinator = "x" }.FinishTimeout + WorkerCommand.GoodbyeTime : CoordinatorOptions.StopGrace;
 
     /// <summary>The verb of a command line, all of whose options it has, with values that it takes; what an engine fills in, $(…), it may be told anything.</summary>
     public static Verb Understands(IList<string> arguments)

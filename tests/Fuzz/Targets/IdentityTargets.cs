@@ -56,7 +56,7 @@ internal static class IdentityTargets
     {
         // Constraints, two uses and whose key signed it.
         const int Extensions = 4;
-        using var issued = Authority.Issue(request, Worker, Now, CertificateAuthority.WorkerLifetime);
+        using var issued = Authority.Issue(CertificateAuthority.ReadRequest(request), Worker, Now, CertificateAuthority.WorkerLifetime);
         BrokenPromiseException.Unless(
             CertificateRules.Judge(issued, Authority.Certificate, Now) == new CertificateVerdict(Worker, true, ""), "a certificate that was given is not taken");
         BrokenPromiseException.Unless(issued.Extensions.Count == Extensions, "more than the key of a request is taken");
@@ -129,7 +129,7 @@ internal static class IdentityTargets
                 _ = record.IsOpen(Now);
             }
 
-            return store.Redeem(shown, Now);
+            return store.Redeem(shown, "its key", Now);
         });
         return sent is null ? "it is no token" : reason;
     }

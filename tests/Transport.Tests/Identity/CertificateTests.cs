@@ -98,7 +98,7 @@ public sealed class CertificateTests : IDisposable
         var wish = new CertificateRequest(new PeerIdentity(PeerRole.Operator, "root", "").ToSubject(), key, HashAlgorithmName.SHA256);
         wish.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
 
-        using var certificate = _authority.Issue(wish.CreateSigningRequest(), Worker, Now, TimeSpan.FromHours(24));
+        using var certificate = _authority.Issue(CertificateAuthority.ReadRequest(wish.CreateSigningRequest()), Worker, Now, TimeSpan.FromHours(24));
 
         Assert.Equal(Worker, PeerIdentity.Of(certificate));
         Assert.False(certificate.Extensions.OfType<X509BasicConstraintsExtension>().Single().CertificateAuthority);
@@ -115,14 +115,14 @@ public sealed class CertificateTests : IDisposable
             var damaged = (byte[])request.Clone();
             damaged[i] ^= 1;
             // Its signature covers all of it that counts.
-            Assert.Throws<InvalidInputException>(() => _authority.Issue(damaged, Worker, Now, TimeSpan.FromHours(1)));
+            Assert.Throws<InvalidInputException>(() => CertificateAuthority.ReadRequest(damaged));
         }
 
         using var rsa = RSA.Create(2048);
         var other = new CertificateRequest("CN=x", rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSigningRequest();
-        Assert.Throws<InvalidInputException>(() => _authority.Issue(other, Worker, Now, TimeSpan.FromHours(1)));
+        Assert.Throws<InvalidInputException>(() => CertificateAuthority.ReadRequest(other));
         using var p384 = ECDsa.Create(ECCurve.NamedCurves.nistP384);
-        Assert.Throws<InvalidInputException>(() => _authority.Issue(CertificateAuthority.Request(p384), Worker, Now, TimeSpan.FromHours(1)));
+        Assert.Throws<InvalidInputException>(() => CertificateAuthority.ReadRequest(CertificateAuthority.Request(p384)));
     }
 
     [Fact]
