@@ -13,6 +13,10 @@ internal static class Strangers
 {
     private static readonly TimeSpan CloseTime = TimeSpan.FromSeconds(20);
 
+    // What docs/security.md promises of a flood of log lines.
+    private const int MostLinesOfOne = 3;
+    private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(10);
+
     /// <summary>N9: another protocol, noise, half a greeting, nothing.</summary>
     public static Task Garbage(RowContext context) => GarbageAsync(context, isSecure: false);
 
@@ -100,6 +104,12 @@ internal static class Strangers
         ];
         foreach (var (options, isTold) in strangers)
         {
+            // Of one address so many lines are written in an interval; another one would never come.
+            while (cluster.Events.Workers("refused") is { Count: >= MostLinesOfOne } told && cluster.Events.Now - told[^MostLinesOfOne].At < LineInterval)
+            {
+                await cluster.AdvanceAsync(50);
+            }
+
             var from = cluster.Events.Count;
             var stranger = cluster.StartWorkerAt(cluster.Address, options);
             if (isTold)
