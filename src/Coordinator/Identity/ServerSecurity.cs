@@ -15,9 +15,9 @@ namespace DistTrain.Coordinator.Identity;
 /// <param name="Limits">How many strangers there may be.</param>
 /// <param name="Enrollment">Gives certificates.</param>
 /// <param name="Certificate">What the server shows.</param>
-/// <param name="ChainPolicy">How what a peer shows is looked at before the gate is asked.</param>
+/// <param name="Authority">Who signs what peers show.</param>
 /// <param name="HandshakeTimeout">How long a handshake may take.</param>
-internal sealed record ServerSecurity(Gatekeeper Gate, StrangerLimits Limits, EnrollmentService Enrollment, X509Certificate2 Certificate, X509ChainPolicy ChainPolicy, TimeSpan HandshakeTimeout) : IDisposable
+internal sealed record ServerSecurity(Gatekeeper Gate, StrangerLimits Limits, EnrollmentService Enrollment, X509Certificate2 Certificate, X509Certificate2 Authority, TimeSpan HandshakeTimeout) : IDisposable
 {
     /// <summary>That of a run.</summary>
     /// <param name="identity">Who the coordinator is and whom it trusts.</param>
@@ -35,7 +35,7 @@ internal sealed record ServerSecurity(Gatekeeper Gate, StrangerLimits Limits, En
             new StrangerLimits(time, patience, reports),
             new EnrollmentService(identity, quarantine, reports, time, log),
             identity.IssueServer(time.GetUtcNow()),
-            CertificateRules.Policy(identity.Authority.Certificate),
+            identity.Authority.Certificate,
             patience);
     }
 
@@ -66,7 +66,8 @@ internal sealed record ServerSecurity(Gatekeeper Gate, StrangerLimits Limits, En
         return new SslServerAuthenticationOptions
         {
             ServerCertificateContext = shown,
-            CertificateChainPolicy = ChainPolicy,
+            // Of each handshake its own: the library adds to it what the peer sends along.
+            CertificateChainPolicy = CertificateRules.Policy(Authority),
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
             // Asked for, and not insisted on: a worker that joins has none yet. What is shown is judged by the gate, which answers with words where a handshake would only break.
             ClientCertificateRequired = true,
