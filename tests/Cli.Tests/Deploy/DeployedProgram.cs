@@ -24,7 +24,7 @@ internal static partial class DeployedProgram
     public static TimeSpan StopTime(string role) =>
         role == "worker" ? new WorkerOptions { Coordinator = "x" }.FinishTimeout + WorkerCommand.GoodbyeTime : CoordinatorOptions.StopGrace;
 
-    /// <summary>The verb of a command line, all of whose options it has, with values that it takes; what an engine fills in, $(…), it may be told anything.</summary>
+    /// <summary>The verb of a command line, all of whose options it has, with values that it takes; $(…) is filled in by an engine.</summary>
     public static Verb Understands(IList<string> arguments)
     {
         var verb = Assert.Single(DistTrainCommand.Verbs, verb => verb.Name == arguments[0]);

@@ -11,7 +11,10 @@ namespace DistTrain.Cli.Tests.Deploy;
 /// The Kubernetes files: every overlay, as kubectl makes it, is read strictly into the API's types, and what it says to the program is what the program
 /// understands: verbs, options, variables, port, exit times; and what its parts say of each other is there.
 /// </summary>
-/// <remarks>Broken on purpose, and it failed: an option misspelt, another port, a grace period of 15 s, a field of the API misspelt, a probe in clear.</remarks>
+/// <remarks>
+/// Broken on purpose, and it failed: an option misspelt, another port, a grace period of 15 s, a field of the API misspelt, a probe in clear; the JobSet's restart
+/// policies, success policy and claim; a probe's port, a target port, a service's name, a label, a policy's type.
+/// </remarks>
 public sealed class KubernetesTests
 {
     private const string Component = "app.kubernetes.io/component";
