@@ -219,6 +219,11 @@ internal static class IdentityTargets
         yield return Seed("another-token", Token.Reveal(), Record(Convert.ToHexStringLower(new byte[SHA256.HashSizeInBytes]), End));
         yield return Seed("other-id", $"dt1.fedc3210.{Token.Reveal().Split('.')[^1]}", Record(hash, End));
         yield return Seed("damaged-file", Token.Reveal(), Record(hash, End)[..40]);
+        yield return Seed("file-of-nothing", Token.Reveal(), "null");
+        yield return Seed("no-hash", Token.Reveal(), "{}");
+        yield return Seed("hash-of-letters", Token.Reveal(), Record("letters", End));
+        yield return Seed("negative-uses", Token.Reveal(), Record(hash, End, -1));
+        yield return Seed("largest-uses", Token.Reveal(), Record(hash, End, int.MaxValue));
         yield return Seed("half-a-secret", Token.Reveal()[..^8], Record(hash, End));
         yield return Seed("path-for-id", "dt1.../../ab.AAAAAAAAAAAAAAAAAAAAAA", Record(hash, End));
         yield return Seed("no-token", new string('.', 2000), Record(hash, End));
