@@ -91,7 +91,12 @@ internal static class IdentityTargets
 
     private static string? TakeCredentials(byte[] input)
     {
-        CheckpointTargets.Attempt(() => CertificateAuthority.Load(Encoding.UTF8.GetString(input)).Dispose());
+        CheckpointTargets.Attempt(() =>
+        {
+            // What is taken for an authority must be able to be one.
+            using var authority = CertificateAuthority.Load(Encoding.UTF8.GetString(input));
+            using var issued = authority.IssueWithKey(Worker, Now, CertificateAuthority.WorkerLifetime);
+        });
         return InDirectory(directory =>
         {
             var file = Path.Combine(directory, "peer.pem");
