@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes with what inputs reach: fuzz.sh TARGET|all [SECONDS each, 120]. Ends with 1 if anything was found; findings lie below $FINDINGS (artifacts/fuzz).
+# Fuzzes with what inputs reach: fuzz.sh all|TARGET|"TARGET TARGET…" [SECONDS each, 120]. Ends with 1 if anything was found; findings lie below $FINDINGS (artifacts/fuzz).
 # ENGINE=afl    afl-fuzz drives (Debian: afl++); the default where it is installed
 # ENGINE=loop   the program's own loop, which needs nothing but .NET
 # JOBS=N        so many targets at a time, each on a processor of its own; default: as many as there are processors

@@ -39,6 +39,8 @@ internal static class IdentityTargets
         "certificate", "the certificate that a peer shows (X.509, DER)", [],
         input =>
         {
+            // Something of ours, whatever the input: to afl-fuzz a seed that reaches nothing that counts is a program that does not.
+            _ = CertificateRules.IsHash("");
             _ = Judge(AuthorityKey.Resign(input));
             return Judge(input);
         },
@@ -89,7 +91,12 @@ internal static class IdentityTargets
 
     private static string? TakeCredentials(byte[] input)
     {
-        CheckpointTargets.Attempt(() => CertificateAuthority.Load(Encoding.UTF8.GetString(input)).Dispose());
+        CheckpointTargets.Attempt(() =>
+        {
+            // What is taken for an authority must be able to be one.
+            using var authority = CertificateAuthority.Load(Encoding.UTF8.GetString(input));
+            using var issued = authority.IssueWithKey(Worker, Now, CertificateAuthority.WorkerLifetime);
+        });
         return InDirectory(directory =>
         {
             var file = Path.Combine(directory, "peer.pem");
@@ -217,6 +224,11 @@ internal static class IdentityTargets
         yield return Seed("another-token", Token.Reveal(), Record(Convert.ToHexStringLower(new byte[SHA256.HashSizeInBytes]), End));
         yield return Seed("other-id", $"dt1.fedc3210.{Token.Reveal().Split('.')[^1]}", Record(hash, End));
         yield return Seed("damaged-file", Token.Reveal(), Record(hash, End)[..40]);
+        yield return Seed("file-of-nothing", Token.Reveal(), "null");
+        yield return Seed("no-hash", Token.Reveal(), "{}");
+        yield return Seed("hash-of-letters", Token.Reveal(), Record("letters", End));
+        yield return Seed("negative-uses", Token.Reveal(), Record(hash, End, -1));
+        yield return Seed("largest-uses", Token.Reveal(), Record(hash, End, int.MaxValue));
         yield return Seed("half-a-secret", Token.Reveal()[..^8], Record(hash, End));
         yield return Seed("path-for-id", "dt1.../../ab.AAAAAAAAAAAAAAAAAAAAAA", Record(hash, End));
         yield return Seed("no-token", new string('.', 2000), Record(hash, End));
