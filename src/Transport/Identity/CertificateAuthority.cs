@@ -54,13 +54,39 @@ public sealed class CertificateAuthority : IDisposable
     /// <exception cref="InvalidInputException">It is damaged.</exception>
     public static CertificateAuthority Load(string pem)
     {
+        X509Certificate2 read;
         try
         {
-            return new CertificateAuthority(X509Certificate2.CreateFromPem(pem, pem));
+            read = X509Certificate2.CreateFromPem(pem, pem);
         }
-        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        catch (Exception e) when (e is CryptographicException or ArgumentException or NotSupportedException)
         {
             throw new InvalidInputException($"certificate and key cannot be read: {e.Message}", e);
+        }
+
+        if (IsAuthority(read))
+        {
+            return new CertificateAuthority(read);
+        }
+
+        read.Dispose();
+        throw new InvalidInputException("the certificate is not an authority's");
+    }
+
+    /// <summary>Whether what <see cref="Create"/> put into a certificate is in it, without which it can sign none.</summary>
+    private static bool IsAuthority(X509Certificate2 certificate)
+    {
+        try
+        {
+            using var key = certificate.GetECDsaPrivateKey();
+            return key is not null
+                && certificate.Extensions.OfType<X509BasicConstraintsExtension>().Any(constraints => constraints.CertificateAuthority)
+                && certificate.Extensions.OfType<X509SubjectKeyIdentifierExtension>().Any(identifier => identifier.SubjectKeyIdentifierBytes.Length > 0)
+                && certificate.NotBefore < certificate.NotAfter;
+        }
+        catch (CryptographicException)
+        {
+            return false;
         }
     }
 

@@ -35,6 +35,19 @@ public static class CertificateRules
     /// <param name="now">By this machine's clock.</param>
     public static CertificateVerdict Judge(X509Certificate2 certificate, X509Certificate2 authority, DateTimeOffset now)
     {
+        try
+        {
+            return JudgeReadable(certificate, authority, now);
+        }
+        catch (CryptographicException)
+        {
+            // The library reads a certificate's parts when they are asked for, and each may be anything.
+            return new CertificateVerdict(null, false, "its certificate cannot be read");
+        }
+    }
+
+    private static CertificateVerdict JudgeReadable(X509Certificate2 certificate, X509Certificate2 authority, DateTimeOffset now)
+    {
         using var chain = new X509Chain { ChainPolicy = Policy(authority) };
         var isSigned = chain.Build(certificate) && chain.ChainElements.Count == 2;
         foreach (var element in chain.ChainElements)

@@ -40,7 +40,7 @@ public sealed class PeerCredentials : IDisposable
             using var withKey = X509Certificate2.CreateFromPem(text, text);
             return new PeerCredentials(CertificateAuthority.Usable(withKey), certificates[1]);
         }
-        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        catch (Exception e) when (e is CryptographicException or ArgumentException or NotSupportedException)
         {
             throw new InvalidInputException($"{path} is no certificate with its key: {e.Message.TrimEnd('.')}. Delete it; it is made anew, by the coordinator or with a token.", e);
         }
