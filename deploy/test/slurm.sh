@@ -44,7 +44,7 @@ alone() { "$DISTTRAIN_PROGRAM" train --workers 0 --out "$out/$1" "${run[@]}" "${
 
 # Queues the run $1 and waits for its end, which is to be $end; the job's options to '--', then the run's. $watch is called each second with the job's id and log.
 job() {
-  local name=$1 options=() id since now
+  local name=$1 options=() id since now held=0
   shift
   while [ "$1" != -- ]; do options+=("$1"); shift; done
   shift
@@ -54,9 +54,11 @@ job() {
   while :; do
     now=$(state "$id")
     case $now in COMPLETED | FAILED | TIMEOUT | CANCELLED | NODE_FAIL | OUT_OF_MEMORY | "") break ;; esac
-    # Slurm holds a job that was queued again back for two minutes, until every credential of its last start is void. Who may change jobs need not wait, and
-    # gives it the time to finish: one cut is enough. For others it is cut again and again, a minute each time.
-    if [ "$now" = PENDING ] && [ "$(field "$id" Reason)" = BeginTime ]; then
+    # Slurm holds a job that was queued again back for two minutes, until every credential of its last start is void. Who may change jobs need not wait so long,
+    # and gives it the time to finish: one cut is enough. For others it is cut again and again, a minute each time. A new credential of the very second in
+    # which the old ones were revoked would be void too, and the job fail without a word: some seconds have to pass.
+    if [ "$now" = PENDING ] && [ "$(field "$id" Reason)" = BeginTime ]; then held=$((held + 1)); else held=0; fi
+    if [ "$held" -ge 5 ]; then
       scontrol update JobId="$id" StartTime=now TimeLimit=10 2>/dev/null || scontrol update JobId="$id" StartTime=now 2>/dev/null || true
     fi
     if [ "$now" = RUNNING ]; then "$watch" "$id" "$out/$name.log"; fi
