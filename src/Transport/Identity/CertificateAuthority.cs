@@ -82,6 +82,7 @@ public sealed class CertificateAuthority : IDisposable
             return key is not null
                 && certificate.Extensions.OfType<X509BasicConstraintsExtension>().Any(constraints => constraints.CertificateAuthority)
                 && certificate.Extensions.OfType<X509SubjectKeyIdentifierExtension>().Any(identifier => identifier.SubjectKeyIdentifierBytes.Length > 0)
+                && certificate.Extensions.OfType<X509KeyUsageExtension>().All(usage => usage.KeyUsages.HasFlag(X509KeyUsageFlags.KeyCertSign))
                 && certificate.NotBefore < certificate.NotAfter;
         }
         catch (CryptographicException)
