@@ -37,8 +37,10 @@ public static class ClusterTraining
         await using var server = run.ConfigureAwait(false);
         var address = run.Address;
         context.Run.Announce(RunAddress.ToAnnounce(address, options.Identity is not null));
-        listening?.Invoke(run.EndPoint);
-        var join = IdentityPlace.JoinLine(IdentityPlace.Advertised(run.EndPoint), options.Identity?.Authority.Hash);
+        // With the port that the system chose; a socket in the file system has none.
+        var endPoint = options.Listen is IPEndPoint ? run.EndPoint : options.Listen;
+        listening?.Invoke(endPoint);
+        var join = IdentityPlace.JoinLine(IdentityPlace.Advertised(endPoint), options.Identity?.Authority.Hash);
         context.Reporter.Start(address, join);
         context.Run.Log.Information($"Workers can join: {join}");
 

@@ -243,6 +243,20 @@ public sealed class OperatorVerbTests : IAsyncDisposable
         Assert.Contains("The run has ended", _command.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>A socket has no port, and is an address all the same.</summary>
+    [Fact]
+    public async Task Coordinator_OnASocket_SaysHowToJoinAndTrains()
+    {
+        using var worker = new CommandRun();
+        var address = $"unix:{_command.File("it.sock")}";
+        var training = _command.RunAsync("coordinator", "--listen", address, "--workers", "1", "--model", "multi-layer", "--hidden", "4", "--steps", "2", "--out", "run");
+
+        Assert.Equal(0, await worker.RunAsync("worker", "--coordinator", address, "--start-timeout", "60"));
+
+        Assert.True(await training == 0, _command.Error);
+        Assert.Contains($"more workers can join: disttrain worker --coordinator {address}", _command.Output + _command.Error, StringComparison.Ordinal);
+    }
+
     private RunLock Take(string name, string? host = null) => RunLock.Take(
         DiskFileSystem.Instance, _command.File(name), new RunHolder(host ?? Environment.MachineName, Environment.ProcessId, DateTimeOffset.UnixEpoch), () => 0, Assert.Fail);
 
