@@ -33,7 +33,7 @@ hash_of() { sed -n 's/.*"event":"completed".*"parametersSha256":"\([0-9a-f]*\)".
 single_process() { in_image train $run --workers 0 --out /tmp/run 2>"$out/single" | hash_of || { cat "$out/single" >&2; fail "the single process"; }; }
 
 # The run's status as one line of JSON; nothing if it does not answer. $coordinator is a function that prints the coordinator's container.
-status() { docker exec "$(coordinator)" dotnet /app/disttrain.dll status --json --coordinator 127.0.0.1:29500 --tls 2>/dev/null || true; }
+status() { docker exec "$(coordinator)" /app/disttrain status --json --coordinator 127.0.0.1:29500 --tls 2>/dev/null || true; }
 step_of() { sed -n 's/.*"event":"status".*"step":\([0-9]*\),.*/\1/p'; }
 workers_of() { grep -o '"processId":' | wc -l; }
 # await WORKERS STEPS: until so many workers are attached, and so many steps have been done since. Sets step.

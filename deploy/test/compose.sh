@@ -22,9 +22,15 @@ scale() { compose up -d --no-recreate --scale worker="$1" >"$out/up" 2>&1 || { c
 expected=$(single_process)
 deploy/enroll.sh 1h >/dev/null
 scale 1
-await 1 1
-# The first event that tells of a step, by the engine's clock.
-first=$(docker logs --timestamps "$(coordinator)" 2>/dev/null | sed -n '/"event":"progress"/s/ .*//p' | awk 'NR == 1')
+# The first event that tells of a step, by the engine's clock. Nothing is asked of the containers before: what asks would take the processor from them.
+first=""
+for _ in $(seq 300); do
+  first=$(docker logs --timestamps "$(coordinator)" 2>/dev/null | sed -n '/"event":"progress"/s/ .*//p' | awk 'NR == 1')
+  [ -z "$first" ] || break
+  has_ended && { events | tail -n 5; fail "the run ended before its first step was told"; }
+  sleep 0.2
+done
+[ -n "$first" ] || fail "no step within a minute"
 limit=${FIRST_STEP_LIMIT:-2} missed=0
 for role in coordinator worker; do
   took=$(seconds_between "$(docker inspect -f '{{.State.StartedAt}}' "$(container $role)")" "$first")

@@ -37,7 +37,7 @@ deploy/enroll.sh 1h >/dev/null
 . "$out/env"
 docker run -d --name "$name" --read-only --tmpfs /tmp --tmpfs /work/runs:uid=10001 --cap-drop ALL -v "$DISTTRAIN_IDENTITY_VOLUME:/identity" -v "$DISTTRAIN_DATA:/data:ro" -e DISTTRAIN_DATA=/data \
   "$DISTTRAIN_IMAGE" coordinator --listen 0.0.0.0:29500 --workers 8 --start-timeout 600 --json >/dev/null
-health() { docker exec "$name" dotnet /app/disttrain.dll health --coordinator 127.0.0.1:29500 --tls "$@"; }
+health() { docker exec "$name" /app/disttrain health --coordinator 127.0.0.1:29500 --tls "$@"; }
 health --start-timeout 60 >/dev/null || { docker logs "$name"; fail "the coordinator does not answer"; }
 beside=(docker run "${limits[@]}" --tmpfs /cache:uid=10001 --network "container:$name")
 worker=("$DISTTRAIN_IMAGE" worker --coordinator 127.0.0.1:29500 --start-timeout 20)

@@ -31,7 +31,8 @@ public static class WorkerRole
 
         var address = options.SocketFile() is { } socket ? CoordinatorAddress.Text(socket) : options.Address().Authority;
         Log.Looking(log, address, options.Threads, VectorWidth.Bits, Environment.ProcessId);
-        var knownAnswer = options.KnownAnswer ?? KnownAnswer.Compute(VectorKernels.Best, options.Threads);
+        // Compiling the kernels takes as long as becoming known to the coordinator: side by side.
+        var knownAnswer = options.KnownAnswer is { } answer ? Task.FromResult(answer) : Task.Run(() => KnownAnswer.Compute(VectorKernels.Best, options.Threads), CancellationToken.None);
         var outcome = await AttachAgainAndAgainAsync(options, address, knownAnswer, log, time, leave.Token);
         if (outcome.ExitCode == WorkerOutcome.Done)
         {
@@ -58,7 +59,7 @@ public static class WorkerRole
     }
 
     private static async Task<WorkerOutcome> AttachAgainAndAgainAsync(
-        WorkerOptions options, string address, byte[] knownAnswer, ILogger log, TimeProvider time, CancellationToken stop)
+        WorkerOptions options, string address, Task<byte[]> knownAnswer, ILogger log, TimeProvider time, CancellationToken stop)
     {
         var datasets = new DatasetSource(options, new DatasetCache(options.CacheDirectory, log), log);
 #pragma warning disable CA5394 // Spreading reconnects needs no secrecy.
@@ -85,7 +86,7 @@ public static class WorkerRole
                 }
                 else
                 {
-                    var attachment = new Attachment(clients, options, knownAnswer, datasets, log, time, sharesMemory);
+                    var attachment = new Attachment(clients, options, await knownAnswer, datasets, log, time, sharesMemory);
                     end = await attachment.RunAsync(left, stop);
                     sharesMemory &= !attachment.SharingFailed;
                 }

@@ -63,8 +63,7 @@ public sealed class TrainingRun : IDisposable
     {
         var surroundings = _call.Surroundings;
         var request = RunRequest.From(TakeUp(), surroundings);
-        // With workers, it is they who need the kernels.
-        var warmUp = workers == 0 ? WarmUp.Begin(request, surroundings.Cores) : Task.CompletedTask;
+        var warmUp = workers == 0 ? WarmUp.Begin(request, surroundings.Cores) : WarmUp.BeginForWorkers(surroundings.Cores);
         var loaded = await request.LoadAsync(surroundings, _call.Stop.Token).ConfigureAwait(false);
         await warmUp.ConfigureAwait(false);
         var spec = request.ToSpec(loaded.Dataset);

@@ -1,8 +1,10 @@
 using DistTrain.Cli.Options;
 using DistTrain.Core.Data;
+using DistTrain.Core.Kernels;
 using DistTrain.Core.Models;
 using DistTrain.Core.Optimizers;
 using DistTrain.Core.Training;
+using DistTrain.Transport;
 
 namespace DistTrain.Cli.Runs;
 
@@ -36,4 +38,8 @@ internal static class WarmUp
             Task.Run(() => Trainer.Run(spec, dataset).Dispose()),
             Task.Run(() => RunDirectory.TextOf(spec with { Model = request.Model, Optimizer = request.Optimizer }, dataDirectory: null)));
     }
+
+    /// <summary>The same for a run with workers: they are the ones who compute, and this process has to know the answer that it asks each of them for.</summary>
+    /// <param name="cores">Processors.</param>
+    public static Task BeginForWorkers(int cores) => cores == 1 ? Task.CompletedTask : Task.Run(() => KnownAnswer.Compute(VectorKernels.Best));
 }
