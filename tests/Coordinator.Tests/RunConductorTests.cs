@@ -1,5 +1,3 @@
-using DistTrain.Core.Models;
-using DistTrain.Core.Optimizers;
 using DistTrain.Core.Training;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -8,14 +6,7 @@ namespace DistTrain.Coordinator.Tests;
 
 public sealed class RunConductorTests
 {
-    private static readonly RunSpec Spec = new(
-        new ModelSpec("any", [1], [new AffineSpec(1)]),
-        new DatasetSpec("any", "", TrainCount: 4, TestCount: 4, SampleSize: 1, ClassCount: 1),
-        new OptimizerSpec("sgd", 0.1),
-        BatchSize: 4,
-        ShardCount: 1,
-        Seed: 1,
-        Steps: 1);
+    private static readonly RunSpec Spec = OneWeightRun.Spec(shards: 1);
 
     /// <summary>Whoever stops the process does not wait for ever: a step that takes longer than its time is left for later.</summary>
     [Fact]

@@ -1,5 +1,3 @@
-using DistTrain.Core.Models;
-using DistTrain.Core.Optimizers;
 using DistTrain.Core.Training;
 using DistTrain.Transport.SharedMemory;
 using DistTrain.Transport.Wire;
@@ -15,14 +13,7 @@ public sealed class SharedIntakeTests : IDisposable
     private const int WrittenOffset = 384;
     private const int EntriesOffset = 8192;
 
-    private static readonly RunSpec Spec = new(
-        new ModelSpec("any", [1], [new AffineSpec(1)]),
-        new DatasetSpec("any", "", TrainCount: 4, TestCount: 4, SampleSize: 1, ClassCount: 1),
-        new OptimizerSpec("sgd", 0.1),
-        BatchSize: 4,
-        ShardCount: 4,
-        Seed: 1,
-        Steps: 1);
+    private static readonly RunSpec Spec = OneWeightRun.Spec(shards: 4);
 
     private readonly string _directory = Directory.CreateTempSubdirectory("disttrain-intake-").FullName;
 

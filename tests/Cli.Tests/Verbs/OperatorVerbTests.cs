@@ -4,8 +4,6 @@ using DistTrain.Cli.Verbs;
 using DistTrain.Coordinator;
 using DistTrain.Core.Checkpoints;
 using DistTrain.Core.Data;
-using DistTrain.Core.Models;
-using DistTrain.Core.Optimizers;
 using DistTrain.Core.Training;
 using DistTrain.Transport.Wire;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -263,19 +261,9 @@ public sealed class OperatorVerbTests : IAsyncDisposable
     /// <summary>A run that waits for workers.</summary>
     private async Task StartAsync(ulong incarnation = 1, int port = 0, EndPoint? listen = null)
     {
-        var digits = SyntheticDigits.Create(trainCount: 120, testCount: 40);
-        var spec = new RunSpec(
-            ModelCatalog.MultiLayer("small", [4]),
-            new DatasetSpec(digits.Name, digits.Digest, digits.Train.Count, digits.Test.Count, digits.Train.ImageSize, digits.Train.ClassCount),
-            new OptimizerSpec("sgd", 0.1f),
-            BatchSize: 10,
-            ShardCount: 2,
-            Seed: 1,
-            Epochs: null,
-            Steps: 3);
         _run = await CoordinatorRun.StartAsync(
-            spec,
-            digits,
+            SmallRun.Spec,
+            SmallRun.Digits,
             new CoordinatorOptions { Listen = listen ?? new IPEndPoint(IPAddress.Loopback, port), MaximumWorkers = 8 },
             observer: null,
             clusterObserver: null,

@@ -1,10 +1,6 @@
 using System.Net;
 using DistTrain.Coordinator;
 using DistTrain.Coordinator.Identity;
-using DistTrain.Core.Data;
-using DistTrain.Core.Models;
-using DistTrain.Core.Optimizers;
-using DistTrain.Core.Training;
 using DistTrain.Transport.Identity;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -75,7 +71,7 @@ public sealed class TokenVerbTests : IDisposable
     {
         using var identity = IdentityDirectory.Open(_command.File("identity"), DateTimeOffset.UtcNow);
         var options = new CoordinatorOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0), Identity = identity };
-        await using var run = await CoordinatorRun.StartAsync(Spec(), Digits, options, null, null, NullLoggerFactory.Instance);
+        await using var run = await CoordinatorRun.StartAsync(SmallRun.Spec, SmallRun.Digits, options, null, null, NullLoggerFactory.Instance);
 
         Assert.Equal(0, await _command.RunAsync("health", "--coordinator", run.Address, "--tls", "--identity", "identity"));
         Assert.Equal(2, await _command.RunAsync("health", "--coordinator", run.Address, "--tls", "--identity", "nowhere"));
@@ -88,16 +84,4 @@ public sealed class TokenVerbTests : IDisposable
         using var kept = PeerCredentials.Load(_command.File("worker.pem"));
         Assert.Equal(PeerRole.Worker, PeerIdentity.Of(kept.Certificate)!.Role);
     }
-
-    private static readonly Dataset Digits = SyntheticDigits.Create(trainCount: 40, testCount: 10);
-
-    private static RunSpec Spec() => new(
-        ModelCatalog.MultiLayer("small", [4]),
-        new DatasetSpec(Digits.Name, Digits.Digest, Digits.Train.Count, Digits.Test.Count, Digits.Train.ImageSize, Digits.Train.ClassCount),
-        new OptimizerSpec("sgd", 0.1f),
-        BatchSize: 10,
-        ShardCount: 2,
-        Seed: 1,
-        Epochs: null,
-        Steps: 3);
 }
