@@ -57,7 +57,8 @@ public static class CommonOptions
 
     /// <summary>--model</summary>
     public static readonly Setting<string> Model = new(
-        "--model", "NAME|FILE.json", $"Network: {string.Join(", ", ModelCatalog.Names)}, or a ModelSpec file. Default {DefaultModel}.", ReadModel) { Choices = ModelCatalog.Names };
+        "--model", "NAME|FILE.json", $"Network: {string.Join(", ", ModelCatalog.Names)}, or a ModelSpec file. Default {DefaultModel}.", ReadModel)
+    { Choices = ModelCatalog.Names };
 
     /// <summary>--hidden</summary>
     public static readonly Setting<IReadOnlyList<int>> Hidden = Settings.Counts(
