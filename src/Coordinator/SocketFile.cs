@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using System.Text;
 using DistTrain.Core;
@@ -7,7 +8,7 @@ using DistTrain.Transport;
 namespace DistTrain.Coordinator;
 
 /// <summary>The file of a socket that workers and operators of this user connect to, and nobody else.</summary>
-internal static class SocketFile
+internal static partial class SocketFile
 {
     private const string Cure = "Choose another path with --listen unix:PATH.";
     private const string NameInRoom = "s";
@@ -58,7 +59,7 @@ internal static class SocketFile
         File.Move(path, aside, overwrite: true);
         if (IsAnswered(aside))
         {
-            File.Move(aside, path);
+            GiveName(aside, path);
             return false;
         }
 
@@ -94,8 +95,7 @@ internal static class SocketFile
             socket.Bind(new UnixDomainSocketEndPoint(made));
             File.SetUnixFileMode(made, UnixFileMode.UserRead | UnixFileMode.UserWrite);
             socket.Listen();
-            // Fails if anything has come there since.
-            File.Move(made, path);
+            GiveName(made, path);
             Directory.Delete(room);
             return socket;
         }
@@ -110,6 +110,23 @@ internal static class SocketFile
             throw;
         }
     }
+
+    /// <summary>Gives a socket another name; fails if anything has come there since.</summary>
+    /// <remarks>The library's move looks first and renames then: of two at once the second would take the first one's place, and both would believe that they are found.</remarks>
+    /// <exception cref="IOException">Something is there, or it cannot be done.</exception>
+    private static void GiveName(string socket, string path)
+    {
+        if (Link(socket, path) != 0)
+        {
+            throw new IOException(Marshal.GetLastPInvokeErrorMessage());
+        }
+
+        File.Delete(socket);
+    }
+
+    [LibraryImport("libc", EntryPoint = "link", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Link(string existing, string name);
 
     /// <summary>Whether a socket is there.</summary>
     /// <exception cref="IOException">It is something else.</exception>
