@@ -57,8 +57,7 @@ public static class CommonOptions
 
     /// <summary>--model</summary>
     public static readonly Setting<string> Model = new(
-        "--model", "NAME|FILE.json", $"Network: {string.Join(", ", ModelCatalog.Names)}, or a ModelSpec file. Default {DefaultModel}.", ReadModel)
-    { Choices = ModelCatalog.Names };
+        "--model", "NAME|FILE.json", $"Network: {string.Join(", ", ModelCatalog.Names)}, or a ModelSpec file. Default {DefaultModel}.", ReadModel);
 
     /// <summary>--hidden</summary>
     public static readonly Setting<IReadOnlyList<int>> Hidden = Settings.Counts(
@@ -102,8 +101,7 @@ public static class CommonOptions
         "--dataset",
         "NAME|PLACE",
         $"Dataset: {string.Join(", ", DatasetNames)}; or {DatasetPath.Forms}. Default mnist, or synthetic digits if it cannot be had.",
-        ReadDataset)
-    { Choices = [.. DatasetNames] };
+        ReadDataset);
 
     /// <summary>--data</summary>
     public static readonly Setting<string> Data = Settings.Text(

@@ -42,10 +42,7 @@ public sealed partial class TokenCreateVerb : TokenVerb
     public override string Name => "token create";
 
     /// <inheritdoc/>
-    public override string Help => "Make a token that gets workers in, and print the line by which they join.";
-
-    /// <inheritdoc/>
-    public override IReadOnlyList<Example> Examples => [new("token create --valid 12h --uses 4", "for four workers, till tonight")];
+    public override string Help => "Make a token that gets workers in, and print the line by which they join. Example: disttrain token create --valid 12h --uses 4";
 
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
@@ -90,9 +87,6 @@ public sealed class TokenListVerb : TokenVerb
     public override string Help => "List the tokens, without their secrets, and the authority's hash.";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Example> Examples => [new("token list", "what is open, used up or revoked")];
-
-    /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } = [CommonOptions.Identity];
 
     private protected override void Change(VerbCall call, IdentityDirectory identity)
@@ -120,10 +114,7 @@ public sealed class TokenRevokeVerb : TokenVerb
     public override string Name => "token revoke";
 
     /// <inheritdoc/>
-    public override string Help => "Let a token get nobody in any more, and send away the workers that came by it.";
-
-    /// <inheritdoc/>
-    public override IReadOnlyList<Example> Examples => [new("token revoke 0123abcd", "the id is in the list")];
+    public override string Help => "Let a token get nobody in any more, and send away the workers that came by it. Example: disttrain token revoke 0123abcd";
 
     /// <inheritdoc/>
     public override string? ArgumentName => "ID";
