@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using DistTrain.Cli.Options;
 using DistTrain.Cli.Runs;
 using DistTrain.Cli.Verbs;
@@ -13,7 +14,7 @@ public static class DistTrainCommand
     [
         new TrainVerb(), new CoordinatorVerb(), new WorkerVerb(), new EvaluateVerb(), new InspectVerb(), new CompareVerb(), new SearchVerb(), new SearchTrainerVerb(),
         new StatusVerb(), new PauseVerb(), new ResumeVerb(), new CheckpointVerb(), new StopVerb(), new ScaleVerb(), new HealthVerb(),
-        new ReplayVerb(), new DiffVerb(), new GradCheckVerb(), new ExperimentVerb(), new SimulateVerb(), new TokenCreateVerb(), new TokenListVerb(), new TokenRevokeVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(),
+        new DoctorVerb(), new ReplayVerb(), new DiffVerb(), new GradCheckVerb(), new ExperimentVerb(), new SimulateVerb(), new TokenCreateVerb(), new TokenListVerb(), new TokenRevokeVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(), new CompletionVerb(),
     ];
 
     /// <summary>Runs one command line.</summary>
@@ -47,9 +48,11 @@ public static class DistTrainCommand
         }
     }
 
-    private static RootCommand CreateRoot(Surroundings surroundings, StopRequest stop)
+    /// <summary>All verbs, as the parser knows them.</summary>
+    internal static RootCommand CreateRoot(Surroundings surroundings, StopRequest stop)
     {
         var root = new RootCommand("Trains neural networks on many machines, in the same bits as on one.");
+        var verbs = new Dictionary<Command, Verb>();
         foreach (var verb in Verbs)
         {
             Command parent = root;
@@ -66,8 +69,13 @@ public static class DistTrainCommand
                 parent = group;
             }
 
-            parent.Add(CreateCommand(verb, words[^1], surroundings, stop));
+            var command = CreateCommand(verb, words[^1], surroundings, stop);
+            parent.Add(command);
+            verbs.Add(command, verb);
         }
+
+        var help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new HelpWithExamples((HelpAction)help.Action!, verbs);
 
         return root;
     }

@@ -18,6 +18,9 @@ public sealed record Surroundings
     /// <summary>An environment variable's value, or null.</summary>
     public required Func<string, string?> Variable { get; init; }
 
+    /// <summary>The names of all environment variables.</summary>
+    public IReadOnlyList<string> VariableNames { get; init; } = [];
+
     /// <summary>Whether a person watches: output is a terminal that can redraw lines.</summary>
     public bool IsTerminal { get; init; }
 
@@ -80,6 +83,7 @@ public sealed record Surroundings
             Output = Console.Out,
             Error = Console.Error,
             Variable = Environment.GetEnvironmentVariable,
+            VariableNames = [.. Environment.GetEnvironmentVariables().Keys.Cast<string>()],
             IsTerminal = !Console.IsOutputRedirected && IsUnset("CI") && IsUnset("NO_COLOR") && Environment.GetEnvironmentVariable("TERM") != "dumb",
             ProcessStart = process.StartTime.ToUniversalTime(),
             Self = FindSelf(),

@@ -57,7 +57,8 @@ public static class CommonOptions
 
     /// <summary>--model</summary>
     public static readonly Setting<string> Model = new(
-        "--model", "NAME|FILE.json", $"Network: {string.Join(", ", ModelCatalog.Names)}, or a ModelSpec file. Default {DefaultModel}.", ReadModel);
+        "--model", "NAME|FILE.json", $"Network: {string.Join(", ", ModelCatalog.Names)}, or a ModelSpec file. Default {DefaultModel}.", ReadModel)
+    { Choices = ModelCatalog.Names };
 
     /// <summary>--hidden</summary>
     public static readonly Setting<IReadOnlyList<int>> Hidden = Settings.Counts(
@@ -101,7 +102,8 @@ public static class CommonOptions
         "--dataset",
         "NAME|PLACE",
         $"Dataset: {string.Join(", ", DatasetNames)}; or {DatasetPath.Forms}. Default mnist, or synthetic digits if it cannot be had.",
-        ReadDataset);
+        ReadDataset)
+    { Choices = [.. DatasetNames] };
 
     /// <summary>--data</summary>
     public static readonly Setting<string> Data = Settings.Text(

@@ -11,7 +11,7 @@ public static class NearestName
     public static string? Find(string given, IEnumerable<string> known)
     {
         var names = known.ToList();
-        var best = names.Select(name => (name, distance: Distance(given.ToLowerInvariant(), name))).MinBy(pair => pair.distance);
+        var best = names.Select(name => (name, distance: Distance(given.ToLowerInvariant(), name.ToLowerInvariant()))).MinBy(pair => pair.distance);
         return best.name is { } nearest && best.distance <= Math.Max(2, nearest.Length / 3)
             ? nearest
             : names.Find(name => given.Length > 2 && name.StartsWith(given, StringComparison.Ordinal));

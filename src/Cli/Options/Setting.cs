@@ -37,11 +37,25 @@ public abstract class Setting
     /// <summary>One line, with range and default.</summary>
     public string Help { get; }
 
+    /// <summary>What <see cref="Help"/> says of the default, for example "5" or "this host's name and port 29500"; "-" if it says nothing.</summary>
+    public string DefaultText
+    {
+        get
+        {
+            const string word = "default";
+            var begin = Help.LastIndexOf(word, StringComparison.OrdinalIgnoreCase);
+            return begin < 0 ? "-" : Help[(begin + word.Length)..].TrimStart(':', ' ').TrimEnd('.');
+        }
+    }
+
     /// <summary>Whether naming it says enough.</summary>
     public bool IsFlag { get; private protected init; }
 
     /// <summary>Whether help and environment leave it out: this program alone uses it.</summary>
     public bool IsHidden { get; init; }
+
+    /// <summary>The values there are, for the shell to complete; empty where they cannot be listed.</summary>
+    public IReadOnlyCollection<string> Choices { get; init; } = [];
 
     /// <summary>Reads a text only to find out whether it can be.</summary>
     /// <param name="text">What was given.</param>
@@ -50,13 +64,22 @@ public abstract class Setting
     public abstract void Check(string text, string place);
 
     /// <summary>Its description for the command line's parser.</summary>
-    public Option<string?> CreateOption() => new(Name)
+    public Option<string?> CreateOption()
     {
-        Description = Help,
-        HelpName = ValueName,
-        Hidden = IsHidden,
-        Arity = IsFlag ? ArgumentArity.Zero : ArgumentArity.ExactlyOne,
-    };
+        var option = new Option<string?>(Name)
+        {
+            Description = Help,
+            HelpName = ValueName,
+            Hidden = IsHidden,
+            Arity = IsFlag ? ArgumentArity.Zero : ArgumentArity.ExactlyOne,
+        };
+        if (Choices.Count > 0)
+        {
+            option.CompletionSources.Add([.. Choices]);
+        }
+
+        return option;
+    }
 }
 
 /// <summary>An option with a type.</summary>
@@ -144,7 +167,8 @@ public static class Settings
     public static Setting<string> Name(string name, string help, IReadOnlyCollection<string> known) => new(name, "NAME", help, text =>
         known.Contains(text)
             ? text
-            : throw new FormatException($"one of: {string.Join(", ", known)}.{NearestName.Suggestion(text, known)}"));
+            : throw new FormatException($"one of: {string.Join(", ", known)}.{NearestName.Suggestion(text, known)}"))
+    { Choices = known };
 
     /// <summary>Whole numbers with commas between them.</summary>
     public static Setting<IReadOnlyList<int>> Counts(string name, string help, int minimum, int maximum) => new(name, "N,N,…", help, text =>

@@ -161,7 +161,7 @@ internal sealed class WorkerSlot : IAsyncDisposable
         }
 
         var next = how.IsFinal ? "it is not started again" : FormattableString.Invariant($"started again in {wait.TotalSeconds:0.0} s");
-        _setup.Context.Reporter.WorkerChanged("exited", how.Process is { } id ? FormattableString.Invariant($"{_name} (pid {id})") : _name, how.Process, $"{how.Text}; {next}; its messages are in {_path}");
+        _setup.Context.Reporter.WorkerChanged("exited", how.Process is { } id ? FormattableString.Invariant($"{_name} (pid {id})") : _name, how.Process, $"{how.Text}{(LastWords is { Length: > 0 } words ? $", after saying: {words}" : "")}; {next}; its messages are in {_path}");
         await _setup.Down().ConfigureAwait(false);
         await WaitAsync(wait).ConfigureAwait(false);
     }

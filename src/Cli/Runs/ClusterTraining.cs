@@ -43,6 +43,9 @@ public static class ClusterTraining
         var join = IdentityPlace.JoinLine(IdentityPlace.Advertised(endPoint), options.Identity?.Authority.Hash);
         context.Reporter.Start(address, join);
         context.Run.Log.Information($"Workers can join: {join}");
+        var watch = new ClusterWatch(
+            async () => await run.StatusAsync().ConfigureAwait(false) is { } status ? Glance(status, surroundings.Elapsed) : null, context.Reporter, surroundings.Time);
+        await using var watching = watch.ConfigureAwait(false);
 
         var workers = new WorkerProcesses(
             context, surroundings, options.Listen is IPEndPoint ? Reachable(run.EndPoint).ToString() : address, threads, options.StartTimeout, () => run.HasEnded || call.Stop.Token.IsCancellationRequested, Remain);
@@ -108,6 +111,17 @@ public static class ClusterTraining
             throw new Core.InvalidInputException($"--listen: there is no address for '{listen.Host}': {e.Message}", e);
         }
     }
+
+    private static ClusterGlance Glance(RunStatus status, TimeSpan elapsed) => new(status.WaitsFor, [.. status.Workers.Select(worker => new WorkerGlance(
+        worker.Info.Id,
+        FormattableString.Invariant($"{worker.Info.Id} {worker.Info.Host}:{worker.Info.ProcessId}"),
+        worker.State,
+        worker.Info.Id == status.SlowWorker,
+        worker.Shards,
+        RunEvent.Finite(worker.ComputeSeconds),
+        RunEvent.Finite(worker.NetworkSeconds),
+        RunEvent.Finite(worker.WaitSeconds),
+        worker.SilentSeconds))], elapsed.TotalSeconds);
 
     /// <summary>"Any address" is nothing to connect to.</summary>
     private static IPEndPoint Reachable(IPEndPoint endPoint) =>

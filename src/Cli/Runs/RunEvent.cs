@@ -14,6 +14,7 @@ namespace DistTrain.Cli.Runs;
 [JsonDerivedType(typeof(Evaluated), "evaluation")]
 [JsonDerivedType(typeof(WorkerChanged), "worker")]
 [JsonDerivedType(typeof(CheckpointDone), "checkpoint")]
+[JsonDerivedType(typeof(ClusterGlance), "glance")]
 [JsonDerivedType(typeof(Stopped), "stopped")]
 [JsonDerivedType(typeof(Failed), "failed")]
 [JsonDerivedType(typeof(StepTimes), "split")]

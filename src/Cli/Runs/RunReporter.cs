@@ -70,6 +70,12 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
             _spec.Dataset.Holdout is null ? null : _spec.Dataset.TestCount, join));
     }
 
+    /// <summary>Whether anybody wants to be told who works on the run: <see cref="Glance"/>.</summary>
+    public bool ShowsWorkers => _view.ShowsWorkers;
+
+    /// <summary>Somebody has looked who works on the run. Not for the metrics.</summary>
+    public void Glance(ClusterGlance glance) => Emit(glance, toMetrics: false);
+
     /// <inheritdoc/>
     public void StepDone(long stepsDone, TrainingState state)
     {

@@ -23,6 +23,9 @@ public sealed class CompareVerb : Verb
     public override string Help => "Whether distribution pays: the same training with several worker counts and by one process, and whether the bits agree (exit code 1 if not).";
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("compare --workers 1,2", "one process beside one and two workers")];
+
+    /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings => CompareRequest.Settings;
 
     /// <inheritdoc/>

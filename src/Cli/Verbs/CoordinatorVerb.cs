@@ -16,6 +16,13 @@ public sealed class CoordinatorVerb : Verb
     public override string Help => "Train with workers that join by 'disttrain worker'; they may come and go at any time.";
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples =>
+    [
+        new("coordinator --workers 2", "begin as soon as two workers are there"),
+        new("coordinator --listen 0.0.0.0:29500 --model mlp-1024 --epochs 20", "take workers from other machines, over TLS; it prints the line to paste there"),
+    ];
+
+    /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
         CommonOptions.Listen, CommonOptions.Identity, CommonOptions.Tls, CommonOptions.Insecure, CommonOptions.WorkersToStart, .. CommonOptions.OfMembership, .. CommonOptions.OfRun, CommonOptions.Out, .. CommonOptions.OfCheckpoints, CommonOptions.Config,

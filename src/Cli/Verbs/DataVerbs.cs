@@ -42,6 +42,9 @@ public sealed class DataListVerb : DataVerb
     public override string Help => "List the known datasets and whether they are on this machine.";
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("data list", "what there is")];
+
+    /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } = [CommonOptions.Data];
 
     /// <inheritdoc/>
@@ -73,6 +76,9 @@ public sealed class DataFetchVerb : DataVerb
     public override string Help => "Download a dataset; what is there and right already is left alone.";
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("data fetch", "MNIST, into the user's cache")];
+
+    /// <inheritdoc/>
     public override async Task<int> RunAsync(VerbCall call)
     {
         if (FindPath(call) is { } path)
@@ -102,6 +108,9 @@ public sealed class DataVerifyVerb : DataVerb
 
     /// <inheritdoc/>
     public override string Help => "Read a dataset's files and compare them with the published SHA-256 sums.";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("data verify --data DIR", "MNIST in DIR/mnist")];
 
     /// <inheritdoc/>
     public override Task<int> RunAsync(VerbCall call)

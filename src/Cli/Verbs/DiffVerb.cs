@@ -17,6 +17,9 @@ public sealed class DiffVerb : Verb
         "The first step, and tensor, by which two runs differ, and whose record is wrong if they should not (exit code 0 equal as far as both go, 1 if they differ).";
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("diff runs/a runs/b", "the first step by which they differ")];
+
+    /// <inheritdoc/>
     public override IReadOnlyList<string> ArgumentNames { get; } = ["RUN_A", "RUN_B"];
 
     /// <inheritdoc/>

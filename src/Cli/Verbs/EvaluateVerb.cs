@@ -27,6 +27,13 @@ public sealed partial class EvaluateVerb : Verb
     public override string Help => "Loss and accuracy on a test set: of a finished run, or of --model with the parameters in --weights.";
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples =>
+    [
+        new("evaluate runs/mine", "of a finished run"),
+        new("evaluate --model lenet-5 --weights lenet.safetensors", "of parameters that PyTorch wrote"),
+    ];
+
+    /// <inheritdoc/>
     public override string? ArgumentName => "RUN";
 
     /// <inheritdoc/>

@@ -24,6 +24,9 @@ public sealed partial class ExperimentVerb : Verb
     public override string Help => "One of the book's experiments: a table, a CSV, a picture, and whether the effect appears. 'experiment list' names them.";
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("experiment optimizers", "SGD, momentum, AdaGrad and Adam beside each other")];
+
+    /// <inheritdoc/>
     public override string ArgumentName => "NAME";
 
     /// <inheritdoc/>

@@ -24,6 +24,9 @@ public sealed partial class GradCheckVerb : Verb
     public override string Help => "Compare backpropagation with central differences, in double; exit code 0 if they agree, 1 if not.";
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("gradcheck --model simple-convnet", "layer by layer")];
+
+    /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
         .. CommonOptions.OfModel, SampleOptions.Normalize, CommonOptions.Dataset, CommonOptions.Data, CommonOptions.Seed, CommonOptions.Config, CommonOptions.Json,

@@ -22,6 +22,14 @@ public sealed class InspectVerb : Verb
     public override string Help => "A network layer by layer: shapes, parameters, cost; or its ModelSpec (--spec); or what is wrong with a run (--health).";
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples =>
+    [
+        new("inspect --model lenet-5", "its layers"),
+        new("inspect --model two-layer --spec", "its JSON, to be changed and given to --model"),
+        new("inspect --health runs/mine", "what is wrong with a run"),
+    ];
+
+    /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
         [.. OfModel, CommonOptions.Health, CommonOptions.Dataset, CommonOptions.Data, CommonOptions.Config, CommonOptions.Json];
 

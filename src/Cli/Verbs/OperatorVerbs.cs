@@ -9,8 +9,6 @@ namespace DistTrain.Cli.Verbs;
 /// <summary>What the verbs share that ask a running training for something: how they find it.</summary>
 public abstract class OperatorVerb : Verb
 {
-    private protected const string Finding = "Example: disttrain";
-
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } = [.. CommonOptions.OfOperator];
 
@@ -47,7 +45,10 @@ public sealed class PauseVerb : OperatorVerb
     public override string Name => "pause";
 
     /// <inheritdoc/>
-    public override string Help => $"Let a run begin no further step until 'disttrain resume'; its workers stay. {Finding} pause --run runs/mine";
+    public override string Help => "Let a run begin no further step until 'disttrain resume'; its workers stay.";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("pause --run runs/mine", "no further step until it is resumed")];
 
     private protected override async Task AskAsync(VerbCall call, CoordinatorClient client, StatusReply status) =>
         Say(call, $"Paused: {await client.PauseAsync().ConfigureAwait(false)} of {status.Steps} steps are done; the one being computed is finished. 'disttrain resume' goes on.");
@@ -60,7 +61,10 @@ public sealed class ResumeVerb : OperatorVerb
     public override string Name => "resume";
 
     /// <inheritdoc/>
-    public override string Help => $"Let a paused run go on. {Finding} resume --run runs/mine";
+    public override string Help => "Let a paused run go on.";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("resume --run runs/mine", "go on")];
 
     private protected override async Task AskAsync(VerbCall call, CoordinatorClient client, StatusReply status) =>
         Say(call, $"Goes on: {await client.ResumeAsync().ConfigureAwait(false)} of {status.Steps} steps are done.");
@@ -73,7 +77,10 @@ public sealed class CheckpointVerb : OperatorVerb
     public override string Name => "checkpoint";
 
     /// <inheritdoc/>
-    public override string Help => $"Let a run save now, and wait until the checkpoint is durable. {Finding} checkpoint --run runs/mine";
+    public override string Help => "Let a run save now, and wait until the checkpoint is durable.";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("checkpoint --run runs/mine", "save now")];
 
     private protected override async Task AskAsync(VerbCall call, CoordinatorClient client, StatusReply status)
     {
@@ -89,7 +96,10 @@ public sealed class StopVerb : OperatorVerb
     public override string Name => "stop";
 
     /// <inheritdoc/>
-    public override string Help => $"End a run after the current step, and wait until its checkpoint is durable. {Finding} stop --run runs/mine";
+    public override string Help => "End a run after the current step, and wait until its checkpoint is durable.";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("stop --run runs/mine", "save and end")];
 
     private protected override async Task AskAsync(VerbCall call, CoordinatorClient client, StatusReply status)
     {
@@ -105,7 +115,10 @@ public sealed class ScaleVerb : OperatorVerb
     public override string Name => "scale";
 
     /// <inheritdoc/>
-    public override string Help => $"Let a run that starts its own workers ('train --workers N') have N of them from now on. {Finding} scale 4 --run runs/mine";
+    public override string Help => "Let a run that starts its own workers ('train --workers N') have N of them from now on.";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("scale 4 --run runs/mine", "four worker processes from now on")];
 
     /// <inheritdoc/>
     public override string? ArgumentName => "N";
@@ -136,7 +149,10 @@ public sealed class HealthVerb : OperatorVerb
     public override string Name => "health";
 
     /// <inheritdoc/>
-    public override string Help => "Say whether a coordinator answers: exit code 0 if so, 3 if nobody does, 2 if it does not want to. For probes. Example: disttrain health --coordinator 127.0.0.1:29500 --tls";
+    public override string Help => "Say whether a coordinator answers: exit code 0 if so, 3 if nobody does, 2 if it does not want to. For probes.";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("health --coordinator 127.0.0.1:29500 --tls", "for the probe of a container")];
 
     private protected override Task AskAsync(VerbCall call, CoordinatorClient client, StatusReply status)
     {

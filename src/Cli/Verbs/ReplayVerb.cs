@@ -25,6 +25,9 @@ public sealed partial class ReplayVerb : Verb
         + "(exit code 0 equal, 1 if they differ).";
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("replay --run runs/mine --step 120", "compute up to step 120 again, and compare")];
+
+    /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
         [CommonOptions.RunToReplay, CommonOptions.Step, CommonOptions.Shard, CommonOptions.Data, CommonOptions.Threads, CommonOptions.Json];
 

@@ -28,6 +28,9 @@ public sealed partial class SimulateVerb : Verb
     public override string Help => "Simulate runs with random faults under a virtual clock; exit code 1 if a rule breaks, with the command that replays it.";
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("simulate --seeds 500", "five hundred runs with faults")];
+
+    /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } = [Seeds, CommonOptions.Seed, MutationName, TraceFlag, CommonOptions.Json];
 
     /// <inheritdoc/>

@@ -16,7 +16,10 @@ public sealed partial class StatusVerb : OperatorVerb
     public override string Name => "status";
 
     /// <inheritdoc/>
-    public override string Help => $"Show how a run stands and what each of its workers does. {Finding} status --run runs/mine";
+    public override string Help => "Show how a run stands and what each of its workers does.";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("status --run runs/mine", "its workers, and whom it waits for")];
 
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } = [.. CommonOptions.OfOperator, CommonOptions.Json];

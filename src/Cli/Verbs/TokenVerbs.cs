@@ -42,7 +42,10 @@ public sealed partial class TokenCreateVerb : TokenVerb
     public override string Name => "token create";
 
     /// <inheritdoc/>
-    public override string Help => "Make a token that gets workers in, and print the line by which they join. Example: disttrain token create --valid 12h --uses 4";
+    public override string Help => "Make a token that gets workers in, and print the line by which they join.";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("token create --valid 12h --uses 4", "for four workers, till tonight")];
 
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
@@ -87,6 +90,9 @@ public sealed class TokenListVerb : TokenVerb
     public override string Help => "List the tokens, without their secrets, and the authority's hash.";
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("token list", "what is open, used up or revoked")];
+
+    /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } = [CommonOptions.Identity];
 
     private protected override void Change(VerbCall call, IdentityDirectory identity)
@@ -114,7 +120,10 @@ public sealed class TokenRevokeVerb : TokenVerb
     public override string Name => "token revoke";
 
     /// <inheritdoc/>
-    public override string Help => "Let a token get nobody in any more, and send away the workers that came by it. Example: disttrain token revoke 0123abcd";
+    public override string Help => "Let a token get nobody in any more, and send away the workers that came by it.";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples => [new("token revoke 0123abcd", "the id is in the list")];
 
     /// <inheritdoc/>
     public override string? ArgumentName => "ID";

@@ -16,6 +16,11 @@ public sealed record VerbCall(SettingValues Values, IReadOnlyList<string> Argume
     public string? LogPath { get; set; }
 }
 
+/// <summary>A command line to copy.</summary>
+/// <param name="Arguments">Behind the program's name.</param>
+/// <param name="What">What it does, in a few words.</param>
+public sealed record Example(string Arguments, string What);
+
 /// <summary>Something the command can do.</summary>
 public abstract class Verb
 {
@@ -24,6 +29,9 @@ public abstract class Verb
 
     /// <summary>One sentence.</summary>
     public abstract string Help { get; }
+
+    /// <summary>Command lines to copy, the most usual first.</summary>
+    public virtual IReadOnlyList<Example> Examples => [];
 
     /// <summary>Whether help leaves it out: this program alone uses it.</summary>
     public virtual bool IsHidden => false;

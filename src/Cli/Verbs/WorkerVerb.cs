@@ -19,6 +19,13 @@ public sealed class WorkerVerb : Verb
     public override string Help => "Compute for a coordinator until its run ends; needs nothing but its address.";
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Example> Examples =>
+    [
+        new("worker", "for a coordinator on this machine"),
+        new("worker --coordinator node1:29500 --threads 4 --token-file token --ca-hash sha256:…", "for one elsewhere: it prints this line"),
+    ];
+
+    /// <inheritdoc/>
     public override bool IsTask => true;
 
     /// <inheritdoc/>

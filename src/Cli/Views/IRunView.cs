@@ -8,6 +8,9 @@ public interface IRunView : IDisposable
     /// <summary>How often to tell it how far the run is.</summary>
     TimeSpan Interval { get; }
 
+    /// <summary>Whether it wants to be told who works on the run: <see cref="ClusterGlance"/>.</summary>
+    bool ShowsWorkers => false;
+
     /// <summary>Shows an event; called by one thread at a time.</summary>
     void Show(RunEvent happened);
 

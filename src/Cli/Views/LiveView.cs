@@ -1,4 +1,3 @@
-using System.Globalization;
 using DistTrain.Cli.Runs;
 using Spectre.Console;
 using Progress = DistTrain.Cli.Runs.Progress;
@@ -6,17 +5,17 @@ using Progress = DistTrain.Cli.Runs.Progress;
 namespace DistTrain.Cli.Views;
 
 /// <summary>
-/// For a person at a terminal: a bar that moves, with epoch, loss, accuracy, speed and time left; what is worth keeping scrolls by above it.
-/// It alone writes to the terminal while it is there.
+/// For a person at a terminal: a <see cref="RunScreen"/> that is drawn again in place; what is worth keeping scrolls by above it. It alone writes to the terminal while it
+/// is there.
 /// </summary>
 public sealed class LiveView : IRunView
 {
     private readonly IAnsiConsole _console;
+    private readonly RunScreen _screen = new();
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _gate = new();
     private Task _drawing = Task.CompletedTask;
-    private ProgressTask? _bar;
-    private string _accuracy = "";
+    private LiveDisplayContext? _display;
 
     /// <summary>A view on a terminal.</summary>
     public LiveView(IAnsiConsole console) => _console = console;
@@ -28,35 +27,33 @@ public sealed class LiveView : IRunView
     public TimeSpan Interval { get; } = TimeSpan.FromMilliseconds(200);
 
     /// <inheritdoc/>
+    public bool ShowsWorkers => true;
+
+    /// <inheritdoc/>
     public void Show(RunEvent happened)
     {
         lock (_gate)
         {
+            _screen.Take(happened);
             switch (happened)
             {
-                case Started started:
-                    _console.WriteLine(EventText.Of(started));
-                    Open(started.Steps);
+                case Started:
+                    Write(happened);
+                    Open();
                     break;
-                case Progress progress:
-                    Draw(progress);
+                case Progress or ClusterGlance:
+                    _display?.Refresh();
                     break;
-                case EpochDone { TestAccuracy: { } accuracy }:
-                    _accuracy = EventText.Percent(accuracy);
-                    _console.WriteLine(EventText.Of(happened));
-                    break;
-                case Evaluated evaluated:
-                    _accuracy = EventText.Percent(evaluated.TestAccuracy);
-                    _console.WriteLine(EventText.Of(evaluated));
-                    break;
+                // Told every few seconds; the screen says it all the time.
+                case WorkerChanged { What: "waiting" } when _display is not null:
                 case CheckpointDone { Reason: null }:
                     break;
-                case Completed completed:
+                case Completed or Stopped or Failed:
                     Close();
-                    _console.WriteLine(EventText.Of(completed));
+                    Write(happened);
                     break;
                 default:
-                    _console.WriteLine(EventText.Of(happened));
+                    Write(happened);
                     break;
             }
         }
@@ -67,46 +64,43 @@ public sealed class LiveView : IRunView
     {
         lock (_gate)
         {
-            _console.WriteLine(line);
+            _console.Write(new ScrollingText(line));
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Close();
-
-    private void Open(long steps)
+    public void Dispose()
     {
-        var opened = new TaskCompletionSource<ProgressTask>();
-        _drawing = _console.Progress()
-            .AutoClear(true)
-            .Columns(new ProgressBarColumn { Width = 20 }, new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left })
-            .StartAsync(async context =>
-            {
-                opened.SetResult(context.AddTask("starting", maxValue: steps));
-                await _closed.Task.ConfigureAwait(false);
-            });
-        _bar = opened.Task.GetAwaiter().GetResult();
+        lock (_gate)
+        {
+            Close();
+        }
     }
 
-    private void Draw(Progress progress)
-    {
-        if (_bar is null)
-        {
-            return;
-        }
+    private void Write(RunEvent happened) => _console.Write(new ScrollingText(EventText.Of(happened)));
 
-        _bar.Value = progress.Step;
-        _bar.Description = string.Create(
-            CultureInfo.InvariantCulture,
-            $"epoch {progress.Epoch}  loss {EventText.Number(progress.TrainLoss, "F4")}  {(_accuracy.Length == 0 ? "" : $"accuracy {_accuracy}  ")}"
-            + $"{EventText.Number(progress.SamplesPerSecond, "N0")} samples/s  {EventText.Remaining(progress)} to go");
+    private void Open()
+    {
+        AppDomain.CurrentDomain.ProcessExit += ShowCursor;
+        var opened = new TaskCompletionSource<LiveDisplayContext>();
+        _drawing = _console.Live(_screen).AutoClear(true).StartAsync(async display =>
+        {
+            opened.SetResult(display);
+            await _closed.Task.ConfigureAwait(false);
+        });
+        _display = opened.Task.GetAwaiter().GetResult();
     }
 
     private void Close()
     {
-        if (_closed.TrySetResult())
+        if (_closed.TrySetResult() && _display is not null)
         {
             _drawing.GetAwaiter().GetResult();
+            _display = null;
+            AppDomain.CurrentDomain.ProcessExit -= ShowCursor;
         }
     }
+
+    /// <summary>A second Ctrl-C ends the process at once; the terminal's next user wants to see where they write.</summary>
+    private void ShowCursor(object? sender, EventArgs e) => _console.Cursor.Show();
 }

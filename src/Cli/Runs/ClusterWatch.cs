@@ -1,0 +1,41 @@
+namespace DistTrain.Cli.Runs;
+
+/// <summary>Looks again and again who works on a run, and tells the reporter, until it is disposed of or the run has ended. Does nothing where nobody wants to know.</summary>
+public sealed class ClusterWatch : IAsyncDisposable
+{
+    /// <summary>Often enough to see a worker come, seldom enough to cost nothing.</summary>
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
+
+    private readonly CancellationTokenSource _ending = new();
+    private readonly Task _watching;
+
+    /// <summary>Begins.</summary>
+    /// <param name="look">How the run stands; null once it has ended.</param>
+    /// <param name="reporter">Told.</param>
+    /// <param name="time">The clock.</param>
+    public ClusterWatch(Func<Task<ClusterGlance?>> look, RunReporter reporter, TimeProvider time) =>
+        _watching = reporter.ShowsWorkers ? WatchAsync(look, reporter, time) : Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _ending.CancelAsync().ConfigureAwait(false);
+        await _watching.ConfigureAwait(false);
+        _ending.Dispose();
+    }
+
+    private async Task WatchAsync(Func<Task<ClusterGlance?>> look, RunReporter reporter, TimeProvider time)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_ending.Token).ConfigureAwait(false) && await look().ConfigureAwait(false) is { } glance)
+            {
+                reporter.Glance(glance);
+            }
+        }
+        catch (OperationCanceledException) when (_ending.IsCancellationRequested)
+        {
+        }
+    }
+}

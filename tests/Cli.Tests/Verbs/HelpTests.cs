@@ -1,0 +1,69 @@
+using DistTrain.Cli.Verbs;
+
+namespace DistTrain.Cli.Tests.Verbs;
+
+/// <summary>What the command says of itself holds.</summary>
+public sealed class HelpTests : IDisposable
+{
+    private readonly CommandRun _command = new();
+
+    public static TheoryData<string, string> Examples => new(DistTrainCommand.Verbs.SelectMany(verb => verb.Examples.Select(example => (verb.Name, example.Arguments))));
+
+    public void Dispose() => _command.Dispose();
+
+    [Fact]
+    public void Verbs_ThatHelpShows_HaveExamples() =>
+        Assert.All(DistTrainCommand.Verbs.Where(verb => !verb.IsHidden), verb => Assert.All(verb.Examples.DefaultIfEmpty(new Example("", "")), example => Assert.NotEqual("", example.What)));
+
+    /// <summary>An example that the parser does not take would be worse than none.</summary>
+    [Theory]
+    [MemberData(nameof(Examples))]
+    public void Example_IsTaken(string verb, string example)
+    {
+        var words = example.Split(" >")[0].Split(' ');
+        var parsed = DistTrainCommand.CreateRoot(_command.Surroundings, _command.Stop).Parse(words);
+
+        Assert.Empty(parsed.Errors);
+        Assert.Equal(verb.Split(' ')[^1], parsed.CommandResult.Command.Name);
+    }
+
+    [Fact]
+    public async Task Help_OfAVerb_EndsWithItsExamples()
+    {
+        Assert.Equal(0, await _command.RunAsync("train", "--help"));
+
+        Assert.Contains("Examples:\n  disttrain train --workers 2\n", _command.Output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("tr", "train")]
+    [InlineData("train --opt", "--optimizer")]
+    [InlineData("train --optimizer mo", "momentum")]
+    [InlineData("train --model len", "lenet-5")]
+    [InlineData("token cr", "create")]
+    public async Task Word_Begun_IsCompleted(string begun, string word)
+    {
+        Assert.Equal(0, await _command.RunAsync($"[suggest:{begun.Length}]", begun));
+
+        Assert.Contains(word, _command.Output.Split('\n', StringSplitOptions.TrimEntries));
+    }
+
+    [Theory]
+    [InlineData("bash", "complete -o default -F _disttrain disttrain")]
+    [InlineData("zsh", "#compdef disttrain")]
+    [InlineData("fish", "complete -c disttrain")]
+    public async Task Completion_OfAShell_IsPrinted(string shell, string line)
+    {
+        Assert.Equal(0, await _command.RunAsync("completion", shell));
+
+        Assert.Contains(line, _command.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Completion_OfAnotherShell_SaysWhichThereAre()
+    {
+        Assert.Equal(2, await _command.RunAsync("completion", "tcsh"));
+
+        Assert.Contains("bash, zsh, fish", _command.Error, StringComparison.Ordinal);
+    }
+}
