@@ -320,6 +320,13 @@ public static class CommonOptions
     /// <summary>--end-with-input, which <c>train</c> passes to the workers it starts</summary>
     public static readonly Setting<bool> EndWithInput = Settings.Flag("--end-with-input", "End when standard input is closed.", hidden: true);
 
+    /// <summary>Where the dashboard is, unless that port is taken.</summary>
+    public const int DefaultDashboardPort = DefaultPort + 80;
+
+    /// <summary>--dashboard; null is off</summary>
+    public static readonly Setting<IPEndPoint?> Dashboard = new(
+        "--dashboard", "HOST:PORT|off", $"Where a browser on this machine sees a run with workers, or off. Default 127.0.0.1:{DefaultDashboardPort}, or a free port if that is taken.", ReadDashboard);
+
     /// <summary>How many workers a run has and how far it trusts them.</summary>
     public static readonly IReadOnlyList<Setting> OfMembership = [MinimumWorkers, MaximumWorkers, Audit, Transport];
 
@@ -356,6 +363,19 @@ public static class CommonOptions
     private static string LearningRates() => string.Join(", ", OptimizerSpec.Names
         .GroupBy(OptimizerSpec.DefaultLearningRate)
         .Select(group => FormattableString.Invariant($"{group.Key} for {string.Join("/", group)}")));
+
+    private static IPEndPoint? ReadDashboard(string text)
+    {
+        if (text == "off")
+        {
+            return null;
+        }
+
+        var at = text.StartsWith("localhost:", StringComparison.Ordinal) ? "127.0.0.1:" + text["localhost:".Length..] : text;
+        return IPEndPoint.TryParse(at, out var where) && at.Contains(':', StringComparison.Ordinal) && !IPAddress.TryParse(at, out _)
+            ? where
+            : throw new FormatException($"off, or a numeric address and a port, for example 127.0.0.1:{DefaultDashboardPort}.");
+    }
 
     private static IEnumerable<string> DatasetNames => DatasetCatalog.All.Select(entry => entry.Name);
 

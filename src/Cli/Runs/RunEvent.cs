@@ -15,6 +15,8 @@ namespace DistTrain.Cli.Runs;
 [JsonDerivedType(typeof(WorkerChanged), "worker")]
 [JsonDerivedType(typeof(CheckpointDone), "checkpoint")]
 [JsonDerivedType(typeof(ClusterGlance), "glance")]
+[JsonDerivedType(typeof(Specification), "specification")]
+[JsonDerivedType(typeof(LogLine), "log")]
 [JsonDerivedType(typeof(Stopped), "stopped")]
 [JsonDerivedType(typeof(Failed), "failed")]
 [JsonDerivedType(typeof(StepTimes), "split")]
@@ -58,9 +60,19 @@ public abstract record RunEvent
 /// <param name="NumericsRevision">The contract of bits.</param>
 /// <param name="HeldOut">Training samples that stand in place of the test set; null if the test set is the dataset's own.</param>
 /// <param name="Join">The command by which more workers join, with the word TOKEN where one has to be; null without a coordinator.</param>
+/// <param name="Dashboard">Where a browser on this machine sees the run; null if nowhere.</param>
 public sealed record Started(
     string Run, string Model, string Dataset, string Optimizer, long Steps, int StepsPerEpoch, int BatchSize, int Shards, ulong Seed,
-    int Workers, int? Threads, string? Address, string Version, int NumericsRevision, int? HeldOut = null, string? Join = null) : RunEvent;
+    int Workers, int? Threads, string? Address, string Version, int NumericsRevision, int? HeldOut = null, string? Join = null, string? Dashboard = null) : RunEvent;
+
+/// <summary>What the run is. For the page alone.</summary>
+/// <param name="Command">The command that repeats it.</param>
+/// <param name="Spec">As <c>run.json</c> has it.</param>
+public sealed record Specification(string Command, JsonElement Spec) : RunEvent;
+
+/// <summary>A line of the log. For the page alone.</summary>
+/// <param name="Line">With its time and level.</param>
+public sealed record LogLine(string Line) : RunEvent;
 
 /// <summary>How far it is.</summary>
 /// <param name="Step">Steps done.</param>

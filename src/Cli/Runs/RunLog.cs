@@ -14,8 +14,9 @@ public sealed class RunLog : IDisposable
 {
     private const string FileTemplate = "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffzzz} {Level:u3} {Message:lj}{NewLine}{Exception}";
     private readonly Logger _logger;
+    private readonly TailSink _tail;
 
-    private RunLog(Logger logger) => _logger = logger;
+    private RunLog(Logger logger, TailSink tail) => (_logger, _tail) = (logger, tail);
 
     /// <summary>Opens a log.</summary>
     /// <param name="path">The file; null for none.</param>
@@ -31,12 +32,21 @@ public sealed class RunLog : IDisposable
             // A host that cannot start throws; its exception is reported once, in the user's terms.
             .MinimumLevel.Override("Microsoft.Extensions.Hosting", LogEventLevel.Fatal)
             .WriteTo.Sink(new LineSink(warn), toStandardError);
+        var tail = new TailSink();
+        configuration.WriteTo.Sink(tail);
         if (path is not null)
         {
             configuration.WriteTo.File(path, outputTemplate: FileTemplate, formatProvider: CultureInfo.InvariantCulture, fileSizeLimitBytes: null);
         }
 
-        return new RunLog(configuration.CreateLogger());
+        return new RunLog(configuration.CreateLogger(), tail);
+    }
+
+    /// <summary>Takes every line, too; null for nobody. Called by any thread.</summary>
+    public Action<string>? Tail
+    {
+        get => _tail.Write;
+        set => _tail.Write = value;
     }
 
     /// <summary>One line.</summary>
@@ -55,6 +65,20 @@ public sealed class RunLog : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _logger.Dispose();
+
+    /// <summary>Every line, for whoever is there; nothing is formatted for nobody.</summary>
+    private sealed class TailSink : ILogEventSink
+    {
+        public Action<string>? Write { get; set; }
+
+        public void Emit(LogEvent logEvent)
+        {
+            if (Write is { } write)
+            {
+                new LineSink(write).Emit(logEvent);
+            }
+        }
+    }
 
     /// <summary>Lines for people, without stack traces.</summary>
     private sealed class LineSink(Action<string> write) : ILogEventSink

@@ -1,4 +1,6 @@
+using System.Text.Json;
 using DistTrain.Cli.Views;
+using DistTrain.Cli.Web;
 using DistTrain.Core.Checkpoints;
 using DistTrain.Core.Formats;
 using DistTrain.Core.Training;
@@ -67,11 +69,18 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
         Emit(new Started(
             _directory.FullPath, _spec.Model.Name, _spec.Dataset.Name, _spec.Optimizer.Name, _spec.TotalSteps, _spec.StepsPerEpoch, _spec.BatchSize,
             _spec.ShardCount, _spec.Seed, _workers, _threads, address, ProductVersion.Text, _spec.NumericsRevision,
-            _spec.Dataset.Holdout is null ? null : _spec.Dataset.TestCount, join));
+            _spec.Dataset.Holdout is null ? null : _spec.Dataset.TestCount, join, Dashboard?.ToString()));
+        Feed?.Show(WhatItIs());
     }
 
     /// <summary>Whether anybody wants to be told who works on the run: <see cref="Glance"/>.</summary>
-    public bool ShowsWorkers => _view.ShowsWorkers;
+    public bool ShowsWorkers => _view.ShowsWorkers || Feed is not null;
+
+    /// <summary>Shown the same as the view, for browsers; null for nobody.</summary>
+    public RunFeed? Feed { get; init; }
+
+    /// <summary>Where browsers find it; null for nowhere.</summary>
+    public Uri? Dashboard { get; init; }
 
     /// <summary>Somebody has looked who works on the run. Not for the metrics.</summary>
     public void Glance(ClusterGlance glance) => Emit(glance, toMetrics: false);
@@ -156,7 +165,9 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     {
         lock (_gate)
         {
-            _metrics.Write(new Failed(failure.Reason, failure.ExitCode, failure.IsOfTraining).ToJson());
+            var failed = new Failed(failure.Reason, failure.ExitCode, failure.IsOfTraining);
+            _metrics.Write(failed.ToJson());
+            Feed?.Show(failed);
         }
     }
 
@@ -234,8 +245,16 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
                 _metrics.Write(happened.ToJson());
             }
 
+            Feed?.Show(happened);
             Show(happened);
         }
+    }
+
+    /// <summary>Any number of workers gives the same bits: the command is that of one machine.</summary>
+    private Specification WhatItIs()
+    {
+        using var text = JsonDocument.Parse(SpecJson.Write(_spec));
+        return new Specification(FormattableString.Invariant($"disttrain train --config {_directory.RunPath} --workers {_workers}"), text.RootElement.Clone());
     }
 
     /// <summary>

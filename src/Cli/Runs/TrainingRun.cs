@@ -1,7 +1,9 @@
 using System.Text;
+using DistTrain.Cli.Data;
 using DistTrain.Cli.Options;
 using DistTrain.Cli.Verbs;
 using DistTrain.Cli.Views;
+using DistTrain.Cli.Web;
 using DistTrain.Core;
 using DistTrain.Core.Checkpoints;
 using DistTrain.Core.Data;
@@ -68,13 +70,38 @@ public sealed class TrainingRun : IDisposable
         await warmUp.ConfigureAwait(false);
         var spec = request.ToSpec(loaded.Dataset);
         RequireSameRun(spec);
+        // Without workers no server, and none of its code.
+        var watched = workers > 0 ? await WatchAsync().ConfigureAwait(false) : null;
+        try
+        {
+            return await RunAsync(spec, loaded, request, workers, threads, watched, train).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (watched is not null)
+            {
+                await watched.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    private Task<WatchedRun?> WatchAsync() => WatchedRun.StartAsync(_call);
+
+    private async Task<int> RunAsync(
+        RunSpec spec, ResolvedDataset loaded, RunRequest request, int workers, int? threads, WatchedRun? watched, Func<RunContext, Task<TrainingState>> train)
+    {
         var isNew = _run is null;
         _run ??= Open(_origin.Path is { } path ? RunDirectory.Create(path) : RunDirectory.CreateFree(RunDirectory.DefaultPath(spec, surroundings)));
         _call.LogPath = _run.Directory.LogPath;
+        _run.Log.Tail = watched is null ? null : watched.Feed.Warn;
         var hasBegun = false;
         try
         {
-            using var reporter = new RunReporter(spec, _run.Directory, _view, surroundings, workers, threads, _checkpoint?.Snapshot.StepsDone);
+            using var reporter = new RunReporter(spec, _run.Directory, _view, _call.Surroundings, workers, threads, _checkpoint?.Snapshot.StepsDone)
+            {
+                Feed = watched?.Feed,
+                Dashboard = watched?.Address,
+            };
             try
             {
                 _run.Directory.WriteRun(spec, request.DataDirectory);

@@ -56,6 +56,11 @@ public static class EventText
             text.AppendLine().Append(CultureInfo.InvariantCulture, $"the test samples are {heldOut:N0} held out of the training set; its own test set is not touched");
         }
 
+        if (started.Dashboard is { } dashboard)
+        {
+            text.AppendLine().Append(CultureInfo.InvariantCulture, $"dashboard {dashboard}");
+        }
+
         if (started.Join is { } join)
         {
             text.AppendLine().Append(CultureInfo.InvariantCulture, $"more workers can join: {join}");
