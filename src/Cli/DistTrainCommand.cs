@@ -12,7 +12,7 @@ public static class DistTrainCommand
     /// <summary>Everything it can do.</summary>
     public static IReadOnlyList<Verb> Verbs { get; } =
     [
-        new TrainVerb(), new CoordinatorVerb(), new WorkerVerb(), new EvaluateVerb(), new InspectVerb(), new CompareVerb(), new SearchVerb(), new SearchTrainerVerb(),
+        new TrainVerb(), new CoordinatorVerb(), new WorkerVerb(), new EvaluateVerb(), new ReportVerb(), new InspectVerb(), new CompareVerb(), new SearchVerb(), new SearchTrainerVerb(),
         new StatusVerb(), new PauseVerb(), new ResumeVerb(), new CheckpointVerb(), new StopVerb(), new ScaleVerb(), new HealthVerb(),
         new DoctorVerb(), new ReplayVerb(), new DiffVerb(), new GradCheckVerb(), new ExperimentVerb(), new SimulateVerb(), new TokenCreateVerb(), new TokenListVerb(), new TokenRevokeVerb(), new DataListVerb(), new DataFetchVerb(), new DataVerifyVerb(), new CompletionVerb(),
     ];
@@ -89,9 +89,9 @@ public static class DistTrainCommand
             command.Add(option);
         }
 
-        var arguments = verb.ArgumentNames.Select(argumentName => new Argument<string>(argumentName)
+        var arguments = verb.ArgumentNames.Select(argumentName => new Argument<string[]>(argumentName)
         {
-            Arity = verb.ArgumentIsOptional ? ArgumentArity.ZeroOrOne : ArgumentArity.ExactlyOne,
+            Arity = verb.ArgumentMayRepeat ? ArgumentArity.OneOrMore : verb.ArgumentIsOptional ? ArgumentArity.ZeroOrOne : ArgumentArity.ExactlyOne,
         }).ToList();
         arguments.ForEach(command.Add);
         command.SetAction((parsed, _) => RunVerbAsync(verb, parsed, options, arguments, surroundings, stop));
@@ -102,7 +102,7 @@ public static class DistTrainCommand
         Verb verb,
         ParseResult parsed,
         Dictionary<Setting, Option<string?>> options,
-        List<Argument<string>> arguments,
+        List<Argument<string[]>> arguments,
         Surroundings surroundings,
         StopRequest stop)
     {
@@ -111,7 +111,7 @@ public static class DistTrainCommand
         try
         {
             values = SettingValues.Collect(options, parsed, surroundings, verb.IsTask);
-            call = new VerbCall(values, [.. arguments.Select(argument => parsed.GetValue(argument) ?? "")], surroundings, stop);
+            call = new VerbCall(values, [.. arguments.SelectMany(argument => parsed.GetValue(argument) ?? [])], surroundings, stop);
             return await verb.RunAsync(call).ConfigureAwait(false);
         }
 #pragma warning disable CA1031 // The outermost frame: every exception becomes a message and an exit code.

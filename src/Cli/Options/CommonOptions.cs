@@ -327,6 +327,9 @@ public static class CommonOptions
     public static readonly Setting<IPEndPoint?> Dashboard = new(
         "--dashboard", "HOST:PORT|off", $"Where a browser on this machine sees a run with workers, or off. Default 127.0.0.1:{DefaultDashboardPort}, or a free port if that is taken.", ReadDashboard);
 
+    /// <summary>--file, of a report</summary>
+    public static readonly Setting<string> ReportFile = Settings.Text("--file", "FILE", "Where the report goes. Default report.html, of one run in its directory, of several here.");
+
     /// <summary>How many workers a run has and how far it trusts them.</summary>
     public static readonly IReadOnlyList<Setting> OfMembership = [MinimumWorkers, MaximumWorkers, Audit, Transport];
 

@@ -1,6 +1,6 @@
 namespace DistTrain.Cli.Runs;
 
-/// <summary>Looks again and again who works on a run, and tells the reporter, until it is disposed of or the run has ended. Does nothing where nobody wants to know.</summary>
+/// <summary>Looks again and again who works on a run, and tells the reporter, until it is disposed of or the run has ended.</summary>
 public sealed class ClusterWatch : IAsyncDisposable
 {
     /// <summary>Often enough to see a worker come, seldom enough to cost nothing.</summary>
@@ -14,7 +14,7 @@ public sealed class ClusterWatch : IAsyncDisposable
     /// <param name="reporter">Told.</param>
     /// <param name="time">The clock.</param>
     public ClusterWatch(Func<Task<ClusterGlance?>> look, RunReporter reporter, TimeProvider time) =>
-        _watching = reporter.ShowsWorkers ? WatchAsync(look, reporter, time) : Task.CompletedTask;
+        _watching = WatchAsync(look, reporter, time);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -92,9 +92,8 @@ internal sealed record InspectedRun(RunDirectory Directory, RunSpec Spec, Datase
         string? failure = null;
         try
         {
-            foreach (var line in File.Exists(Directory.MetricsPath) ? File.ReadLines(Directory.MetricsPath) : [])
+            foreach (var happened in Directory.ReadMetrics())
             {
-                var happened = RunEvent.FromJson(line);
                 failure = happened is Failed failed ? failed.Reason : null;
                 if (happened is Progress or EpochDone)
                 {

@@ -20,6 +20,9 @@ public sealed class RunDirectory
     /// <summary>What <c>--json</c> prints.</summary>
     public const string MetricsFileName = "metrics.jsonl";
 
+    /// <summary>A page about the run.</summary>
+    public const string ReportFileName = "report.html";
+
     /// <summary>The trained parameters.</summary>
     public const string ParametersFileName = "parameters.safetensors";
 
@@ -43,6 +46,9 @@ public sealed class RunDirectory
 
     /// <summary>See <see cref="ParametersFileName"/>.</summary>
     public string ParametersPath => Path.Combine(FullPath, ParametersFileName);
+
+    /// <summary>The report: <see cref="Web.RunReport"/>.</summary>
+    public string ReportPath => Path.Combine(FullPath, ReportFileName);
 
     /// <summary>What a worker process of this run writes to its standard error.</summary>
     public string WorkerLogPath(int number) => Path.Combine(FullPath, FormattableString.Invariant($"worker-{number}.log"));
@@ -123,6 +129,24 @@ public sealed class RunDirectory
 
     /// <summary>Whether a run was begun there, however far it came.</summary>
     public static bool HoldsRun(string path) => File.Exists(new RunDirectory(path).MetricsPath);
+
+    /// <summary>What the run has recorded so far; of a line that is torn or not known, nothing. The run may go on meanwhile.</summary>
+    public IEnumerable<RunEvent> ReadMetrics() => ReadLines(MetricsPath).Select(RunEvent.FromJson).OfType<RunEvent>();
+
+    /// <summary>The lines of a file that somebody may be writing; none if it is missing.</summary>
+    internal static IEnumerable<string> ReadLines(string path)
+    {
+        if (!File.Exists(path))
+        {
+            yield break;
+        }
+
+        using var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+        while (reader.ReadLine() is { } line)
+        {
+            yield return line;
+        }
+    }
 
     /// <summary>Takes back <see cref="Create"/> for a run that did not begin: its first files, and the directory if it was made for it.</summary>
     public void Discard()

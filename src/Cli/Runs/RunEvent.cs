@@ -1,5 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using DistTrain.Core.Formats;
+using DistTrain.Core.Training;
 
 namespace DistTrain.Cli.Runs;
 
@@ -16,6 +18,8 @@ namespace DistTrain.Cli.Runs;
 [JsonDerivedType(typeof(CheckpointDone), "checkpoint")]
 [JsonDerivedType(typeof(ClusterGlance), "glance")]
 [JsonDerivedType(typeof(Specification), "specification")]
+[JsonDerivedType(typeof(TestLook), "look")]
+[JsonDerivedType(typeof(FilterLook), "filters")]
 [JsonDerivedType(typeof(LogLine), "log")]
 [JsonDerivedType(typeof(Stopped), "stopped")]
 [JsonDerivedType(typeof(Failed), "failed")]
@@ -61,14 +65,28 @@ public abstract record RunEvent
 /// <param name="HeldOut">Training samples that stand in place of the test set; null if the test set is the dataset's own.</param>
 /// <param name="Join">The command by which more workers join, with the word TOKEN where one has to be; null without a coordinator.</param>
 /// <param name="Dashboard">Where a browser on this machine sees the run; null if nowhere.</param>
+/// <param name="ResumedFrom">The step it goes on from; null if it begins at 0.</param>
 public sealed record Started(
     string Run, string Model, string Dataset, string Optimizer, long Steps, int StepsPerEpoch, int BatchSize, int Shards, ulong Seed,
-    int Workers, int? Threads, string? Address, string Version, int NumericsRevision, int? HeldOut = null, string? Join = null, string? Dashboard = null) : RunEvent;
+    int Workers, int? Threads, string? Address, string Version, int NumericsRevision, int? HeldOut = null, string? Join = null, string? Dashboard = null,
+    long? ResumedFrom = null) : RunEvent;
 
 /// <summary>What the run is. For the page alone.</summary>
 /// <param name="Command">The command that repeats it.</param>
 /// <param name="Spec">As <c>run.json</c> has it.</param>
-public sealed record Specification(string Command, JsonElement Spec) : RunEvent;
+public sealed record Specification(string Command, JsonElement Spec) : RunEvent
+{
+    /// <summary>Of a run in its directory. Any number of workers repeats its bits; the command starts as many.</summary>
+    public static Specification Of(RunSpec spec, RunDirectory directory, int workers)
+    {
+        using var text = JsonDocument.Parse(SpecJson.Write(spec));
+        return new Specification(FormattableString.Invariant($"disttrain train --config {Quoted(directory.RunPath)} --workers {workers}"), text.RootElement.Clone());
+    }
+
+    private static string Quoted(string path) =>
+        path.All(letter => char.IsAsciiLetterOrDigit(letter) || "/._-+:\\".Contains(letter, StringComparison.Ordinal)) ? path
+        : $"'{path.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+}
 
 /// <summary>A line of the log. For the page alone.</summary>
 /// <param name="Line">With its time and level.</param>

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using DistTrain.Cli.Views;
 using DistTrain.Cli.Web;
 using DistTrain.Core.Checkpoints;
@@ -10,7 +9,13 @@ namespace DistTrain.Cli.Runs;
 /// <summary>Turns what a run does into events for the view and for <c>metrics.jsonl</c>. Events may come from several threads.</summary>
 public sealed class RunReporter : ITrainingObserver, IDisposable
 {
-    private static readonly TimeSpan MetricsInterval = TimeSpan.FromSeconds(2);
+    /// <summary>How often progress is recorded: short runs should give a curve too, long ones no mountain.</summary>
+    private static readonly (TimeSpan Least, TimeSpan Most) ProgressIntervals = (TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(2));
+
+    private const int ProgressesPerTime = 100;
+
+    private static readonly TimeSpan LeastGlanceInterval = TimeSpan.FromMilliseconds(500);
+    private const int GlancesPerTime = 200;
 
     private readonly Lock _gate = new();
     private readonly RunSpec _spec;
@@ -24,11 +29,10 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     private readonly int _workers;
     private readonly int? _threads;
     private readonly long? _resumedFrom;
-    private long _lastProgress;
-    private long _lastMetrics;
-    private (long Samples, TimeSpan Inside) _before;
-    private double _lossSum;
-    private long _lossCount;
+    private readonly ProgressWindow _shown;
+    private readonly ProgressWindow _recorded;
+    private TimeSpan _recordInterval = ProgressIntervals.Least;
+    private TimeSpan _nextGlance;
     private long _stepsDone;
     private bool _isViewFailing;
     private long? _evaluationBegan;
@@ -48,6 +52,7 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
         _resumedFrom = resumedFrom;
         _stepsDone = resumedFrom ?? 0;
         _meter = new ThroughputMeter(surroundings.Time, spec.TotalSteps, _stepsDone);
+        (_shown, _recorded) = (new ProgressWindow(_meter), new ProgressWindow(_meter));
         _splits = new StepSplits(spec.TotalSteps - _stepsDone);
         _clock = new LocalStepClock(surroundings.Time);
         _metrics = new LineFile(directory.MetricsPath, view.Warn);
@@ -65,25 +70,38 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
     public void Start(string? address, string? join)
     {
         HasStarted = true;
-        _lastProgress = _lastMetrics = _surroundings.Time.GetTimestamp();
+        _shown.Since = _recorded.Since = _surroundings.Time.GetTimestamp();
         Emit(new Started(
             _directory.FullPath, _spec.Model.Name, _spec.Dataset.Name, _spec.Optimizer.Name, _spec.TotalSteps, _spec.StepsPerEpoch, _spec.BatchSize,
             _spec.ShardCount, _spec.Seed, _workers, _threads, address, ProductVersion.Text, _spec.NumericsRevision,
-            _spec.Dataset.Holdout is null ? null : _spec.Dataset.TestCount, join, Dashboard?.ToString()));
-        Feed?.Show(WhatItIs());
+            _spec.Dataset.Holdout is null ? null : _spec.Dataset.TestCount, join, Dashboard?.ToString(), _resumedFrom));
     }
 
-    /// <summary>Whether anybody wants to be told who works on the run: <see cref="Glance"/>.</summary>
-    public bool ShowsWorkers => _view.ShowsWorkers || Feed is not null;
-
-    /// <summary>Shown the same as the view, for browsers; null for nobody.</summary>
+    /// <summary>Told what the metrics record, for browsers; null for nobody.</summary>
     public RunFeed? Feed { get; init; }
 
     /// <summary>Where browsers find it; null for nowhere.</summary>
     public Uri? Dashboard { get; init; }
 
-    /// <summary>Somebody has looked who works on the run. Not for the metrics.</summary>
-    public void Glance(ClusterGlance glance) => Emit(glance, toMetrics: false);
+    /// <summary>Somebody has looked who works on the run. The view may want every look; recorded are fewer and fewer.</summary>
+    public void Glance(ClusterGlance glance)
+    {
+        lock (_gate)
+        {
+            var elapsed = TimeSpan.FromSeconds(glance.ElapsedSeconds);
+            if (elapsed >= _nextGlance)
+            {
+                _nextGlance = elapsed + TimeSpan.FromTicks(Math.Max(LeastGlanceInterval.Ticks, elapsed.Ticks / GlancesPerTime));
+                _metrics.Write(glance.ToJson());
+            }
+
+            Feed?.Show(glance);
+            if (_view.ShowsWorkers)
+            {
+                Show(glance);
+            }
+        }
+    }
 
     /// <inheritdoc/>
     public void StepDone(long stepsDone, TrainingState state)
@@ -91,16 +109,24 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
         Also?.StepDone(stepsDone, state);
         var now = _meter.StepDone(stepsDone, Sampler.Batch(stepsDone - 1, _spec.Dataset.TrainCount, _spec.BatchSize).Count);
         Volatile.Write(ref _stepsDone, stepsDone);
-        _lossSum += state.LastStepLoss;
-        _lossCount++;
+        _shown.Add(state.LastStepLoss);
+        _recorded.Add(state.LastStepLoss);
         if (stepsDone % _spec.StepsPerEpoch == 0 && !_spec.EvaluationIsDue(stepsDone))
         {
             EmitEpoch(stepsDone, state, evaluation: null, inEvaluation: TimeSpan.Zero);
         }
 
-        if (_surroundings.Time.GetElapsedTime(_lastProgress, now) >= _view.Interval)
+        if (_surroundings.Time.GetElapsedTime(_recorded.Since, now) >= _recordInterval)
         {
-            ReportProgress(stepsDone, now);
+            var progress = Measure(_recorded, stepsDone, now);
+            _recordInterval = TimeSpan.FromSeconds(Math.Clamp(
+                progress.ElapsedSeconds / ProgressesPerTime, ProgressIntervals.Least.TotalSeconds, ProgressIntervals.Most.TotalSeconds));
+            Emit(progress, isForView: false);
+        }
+
+        if (_surroundings.Time.GetElapsedTime(_shown.Since, now) >= _view.Interval)
+        {
+            Emit(Measure(_shown, stepsDone, now), isForRecord: false);
         }
     }
 
@@ -216,45 +242,35 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
         _surroundings.Elapsed.TotalSeconds,
         inEvaluation.TotalSeconds));
 
-    private void ReportProgress(long stepsDone, long now)
+    private Progress Measure(ProgressWindow window, long stepsDone, long now)
     {
-        var recent = ThroughputMeter.Rate(_meter.Samples - _before.Samples, _meter.Inside - _before.Inside);
         var remainingSamples = (double)(_spec.TotalSteps - stepsDone) * Math.Min(_spec.BatchSize, _spec.Dataset.TrainCount);
-        var progress = new Progress(
+        var (loss, rate) = window.Close(now);
+        return new Progress(
             stepsDone,
             _spec.TotalSteps,
             ((stepsDone - 1) / _spec.StepsPerEpoch) + 1,
-            RunEvent.Finite(_lossSum / _lossCount),
-            RunEvent.Finite(recent),
+            loss,
+            rate,
             _surroundings.Elapsed.TotalSeconds,
             RunEvent.Finite(remainingSamples / _meter.SamplesPerSecond));
-        _before = (_meter.Samples, _meter.Inside);
-        _lastProgress = now;
-        (_lossSum, _lossCount) = (0, 0);
-        var isForMetrics = _surroundings.Time.GetElapsedTime(_lastMetrics, now) >= MetricsInterval;
-        _lastMetrics = isForMetrics ? now : _lastMetrics;
-        Emit(progress, isForMetrics);
     }
 
-    private void Emit(RunEvent happened, bool toMetrics = true)
+    private void Emit(RunEvent happened, bool isForRecord = true, bool isForView = true)
     {
         lock (_gate)
         {
-            if (toMetrics)
+            if (isForRecord)
             {
                 _metrics.Write(happened.ToJson());
+                Feed?.Show(happened);
             }
 
-            Feed?.Show(happened);
-            Show(happened);
+            if (isForView)
+            {
+                Show(happened);
+            }
         }
-    }
-
-    /// <summary>Any number of workers gives the same bits: the command is that of one machine.</summary>
-    private Specification WhatItIs()
-    {
-        using var text = JsonDocument.Parse(SpecJson.Write(_spec));
-        return new Specification(FormattableString.Invariant($"disttrain train --config {_directory.RunPath} --workers {_workers}"), text.RootElement.Clone());
     }
 
     /// <summary>

@@ -26,6 +26,9 @@ public sealed record RunContext(
 /// <summary>A run from its options to its files, whoever computes it.</summary>
 public sealed class TrainingRun : IDisposable
 {
+    /// <summary>What a finished run may take for its report.</summary>
+    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(2);
+
     private readonly VerbCall _call;
     private readonly RunOrigin _origin;
     private readonly IRunView _view;
@@ -91,22 +94,23 @@ public sealed class TrainingRun : IDisposable
         RunSpec spec, ResolvedDataset loaded, RunRequest request, int workers, int? threads, WatchedRun? watched, Func<RunContext, Task<TrainingState>> train)
     {
         var isNew = _run is null;
-        _run ??= Open(_origin.Path is { } path ? RunDirectory.Create(path) : RunDirectory.CreateFree(RunDirectory.DefaultPath(spec, surroundings)));
+        _run ??= Open(_origin.Path is { } path ? RunDirectory.Create(path) : RunDirectory.CreateFree(RunDirectory.DefaultPath(spec, _call.Surroundings)));
         _call.LogPath = _run.Directory.LogPath;
-        _run.Log.Tail = watched is null ? null : watched.Feed.Warn;
         var hasBegun = false;
         try
         {
+            using var looks = watched is null ? null : Show(watched.Feed, spec, loaded.Dataset, workers);
             using var reporter = new RunReporter(spec, _run.Directory, _view, _call.Surroundings, workers, threads, _checkpoint?.Snapshot.StepsDone)
             {
                 Feed = watched?.Feed,
                 Dashboard = watched?.Address,
+                Also = looks,
             };
             try
             {
                 _run.Directory.WriteRun(spec, request.DataDirectory);
                 _run.Log.Information($"disttrain {ProductVersion.Text}. {loaded.Origin}");
-                return await TrainAsync(spec, loaded.Dataset, request.DataDirectory, reporter, train).ConfigureAwait(false);
+                return await TrainAsync(spec, loaded.Dataset, request.DataDirectory, workers, reporter, train).ConfigureAwait(false);
             }
             catch (Exception e)
             {
@@ -127,7 +131,7 @@ public sealed class TrainingRun : IDisposable
     }
 
     private async Task<int> TrainAsync(
-        RunSpec spec, Dataset dataset, string? dataDirectory, RunReporter reporter, Func<RunContext, Task<TrainingState>> train)
+        RunSpec spec, Dataset dataset, string? dataDirectory, int workers, RunReporter reporter, Func<RunContext, Task<TrainingState>> train)
     {
         var run = _run!;
         if (_checkpoint is { } from)
@@ -149,18 +153,62 @@ public sealed class TrainingRun : IDisposable
             run.Directory.WriteParameters(state.Parameters);
             reporter.Complete(state);
             run.Log.Information("The run is complete.");
+            WriteReport(reporter, Specification.Of(spec, run.Directory, workers), Look(state, dataset.Test));
             return ExitCode.Done;
         }
         catch (RunStoppedException stopped)
         {
             reporter.Stop(stopped.StepsDone, ExitCode.Checkpointed);
             run.Log.Information(stopped.Message);
+            WriteReport(reporter, Specification.Of(spec, run.Directory, workers), []);
             return ExitCode.Checkpointed;
         }
         finally
         {
             run.Journal.WaitForSave();
             run.Journal.Saved -= reporter.Saved;
+        }
+    }
+
+    /// <summary>Gives those who watch what there is already, and has what comes shown to them.</summary>
+    private TestLooks Show(RunFeed feed, RunSpec spec, Dataset dataset, int workers)
+    {
+        var run = _run!;
+        foreach (var happened in run.Directory.ReadMetrics())
+        {
+            feed.Show(happened);
+        }
+
+        feed.Show(Specification.Of(spec, run.Directory, workers));
+        run.Log.Tail = feed.Warn;
+        return new TestLooks(spec, dataset.Test, _call.Surroundings.Time, feed.Show, e => run.Log.Failure(e, "What the network makes of the test samples is not shown any more."));
+    }
+
+    /// <summary>The last look, for the report; where it would take long, at the first of the test samples.</summary>
+    private IReadOnlyList<RunEvent> Look(TrainingState state, LabeledImages test)
+    {
+        using var longest = new CancellationTokenSource(LongestLook, _call.Surroundings.Time);
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(longest.Token, _call.Stop.Token);
+        var look = TestLook.Of(state.Spec, state.Parameters, state.StepsDone, test, enough.Token);
+        return FilterLook.Of(state.Parameters) is { } filters ? [look, filters] : [look];
+    }
+
+    /// <summary>A run is worth more than its report.</summary>
+    private void WriteReport(RunReporter reporter, Specification specification, IReadOnlyList<RunEvent> looks)
+    {
+        var run = _run!;
+        foreach (var look in looks)
+        {
+            reporter.Feed?.Show(look);
+        }
+
+        try
+        {
+            RunReport.Write(run.Directory.ReportPath, RunReport.Of(run.Directory, [specification, .. looks]));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            run.Log.Warning($"{run.Directory.ReportPath} could not be written: {e.Message} 'disttrain report {run.Directory.FullPath}' writes it again.");
         }
     }
 

@@ -48,6 +48,9 @@ public abstract class Verb
     /// <summary>Whether the verb can do without its arguments.</summary>
     public virtual bool ArgumentIsOptional => false;
 
+    /// <summary>Whether the verb takes any number of its argument, at least one.</summary>
+    public virtual bool ArgumentMayRepeat => false;
+
     /// <summary>The arguments that are no options, where there may be several.</summary>
     public virtual IReadOnlyList<string> ArgumentNames => ArgumentName is { } name ? [name] : [];
 

@@ -26,10 +26,12 @@ public sealed class RunFeed : IRunView
 
     private enum Kind
     {
-        First,
         Progress,
         Glance,
         Log,
+        Specification,
+        TestLook,
+        FilterLook,
         Other,
     }
 
@@ -41,10 +43,29 @@ public sealed class RunFeed : IRunView
 
     /// <inheritdoc/>
     public void Show(RunEvent happened) => Add(
-        happened switch { Started => Kind.First, Progress => Kind.Progress, ClusterGlance => Kind.Glance, LogLine => Kind.Log, _ => Kind.Other }, happened.ToJson());
+        happened switch
+        {
+            Progress => Kind.Progress,
+            ClusterGlance => Kind.Glance,
+            LogLine => Kind.Log,
+            Specification => Kind.Specification,
+            TestLook => Kind.TestLook,
+            FilterLook => Kind.FilterLook,
+            _ => Kind.Other,
+        },
+        happened.ToJson());
 
     /// <inheritdoc/>
     public void Warn(string line) => Show(new LogLine(line));
+
+    /// <summary>Everything so far that is kept, each a line of JSON.</summary>
+    public IReadOnlyList<string> SoFar()
+    {
+        lock (_gate)
+        {
+            return [.. _entries.Select(entry => entry.Line)];
+        }
+    }
 
     /// <summary>Everything so far that is kept, and what comes; the second ends with the run, or when its reader is too slow.</summary>
     public (IReadOnlyList<string> SoFar, ChannelReader<string> Next) Read()
@@ -89,12 +110,6 @@ public sealed class RunFeed : IRunView
     {
         lock (_gate)
         {
-            if (kind == Kind.First)
-            {
-                _entries.Clear();
-                Array.Clear(_counts);
-            }
-
             _entries.Add(new Entry(kind, line));
             _counts[(int)kind]++;
             Forget(kind);
@@ -104,7 +119,7 @@ public sealed class RunFeed : IRunView
 
     private void Forget(Kind kind)
     {
-        var most = kind switch { Kind.Progress => MostProgress, Kind.Glance => MostGlances, Kind.Log => MostLogLines, _ => MostOthers };
+        var most = kind switch { Kind.Progress => MostProgress, Kind.Glance => MostGlances, Kind.Log => MostLogLines, Kind.Other => MostOthers, _ => 1 };
         if (_counts[(int)kind] <= most)
         {
             return;

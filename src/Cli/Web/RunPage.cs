@@ -18,12 +18,15 @@ public static class RunPage
     public static string ContentSecurityPolicy { get; } =
         $"default-src 'none'; script-src {Hash("script")}; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-    /// <summary>With the events in it, for a file.</summary>
-    /// <param name="lines">Each a line of JSON.</param>
-    public static string Of(IEnumerable<string> lines) => Template.Replace(
+    /// <summary>With the events in it, for a file. Of several runs it compares them.</summary>
+    /// <param name="runs">The events of each, a line of JSON each.</param>
+    public static string Of(IReadOnlyList<IReadOnlyList<string>> runs) => Template.Replace(
         Empty,
         // In JSON a less-than sign is only ever within a text, where this means the same; a page would end the script at "</script>".
-        Empty.Replace("[]", $"[{string.Join(",\n", lines).Replace("<", "\\u003c", StringComparison.Ordinal)}]", StringComparison.Ordinal),
+        Empty.Replace(
+            "[]",
+            $"[{string.Join(",\n", runs.Select(lines => $"[{string.Join(",\n", lines)}]")).Replace("<", "\\u003c", StringComparison.Ordinal)}]",
+            StringComparison.Ordinal),
         StringComparison.Ordinal);
 
     private static string Load()

@@ -42,6 +42,9 @@ public sealed class ActivationProbe
     /// <summary>How many samples were taken for each class so far: that of the first highest score.</summary>
     public IReadOnlyList<int> Predictions => _scores.Counts;
 
+    /// <summary>The class of each sample so far, in their order: that of the first highest score.</summary>
+    internal IReadOnlyList<byte> Classes => _scores.Classes;
+
     private List<LayerSpec> Watch(LayerChain chain, string prefix, string before)
     {
         var watched = new List<LayerSpec>();
@@ -117,6 +120,8 @@ public sealed class ActivationProbe
     {
         public int[] Counts { get; } = new int[classes];
 
+        public List<byte> Classes { get; } = [];
+
         public void Observe<T>(Matrix<T> output)
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
         {
@@ -130,6 +135,7 @@ public sealed class ActivationProbe
                 }
 
                 Counts[best] += T.IsFinite(scores[best]) ? 1 : 0;
+                Classes.Add((byte)best);
             }
         }
     }

@@ -62,15 +62,15 @@ public sealed class RunFeedTests : IDisposable
         Assert.Equal(1024, read.Count);
     }
 
-    /// <summary>A run that goes on after its coordinator has stopped tells its beginning again.</summary>
+    /// <summary>Of what is replaced there is one.</summary>
     [Fact]
-    public void Start_Again_ForgetsWhatWas()
+    public void Look_Again_ReplacesTheFirst()
     {
         _feed.Show(Start);
-        _feed.Show(At(1));
-        _feed.Show(Start);
+        _feed.Show(new TestLook(1, 10, 10, [], [], null));
+        _feed.Show(new TestLook(2, 10, 10, [], [], null));
 
-        Assert.Equal([Start.ToJson()], _feed.Read().SoFar);
+        Assert.Equal([Start.ToJson(), new TestLook(2, 10, 10, [], [], null).ToJson()], _feed.SoFar());
     }
 
     private static Started Start { get; } = new("/runs/a", "two-layer", "mnist", "sgd", 3000, 600, 100, 8, 1, 3, 1, "127.0.0.1:1", "0.1.0", 1);

@@ -25,10 +25,10 @@ public sealed partial class RunPageTests
     public void Events_WithMarkupInThem_StayData()
     {
         const string evil = "</script><script>alert(1)</script><!--";
-        var page = RunPage.Of([new WorkerChanged("lost", evil, 1, evil, 1, 1).ToJson(), new LogLine(evil).ToJson()]);
+        var page = RunPage.Of([[new WorkerChanged("lost", evil, 1, evil, 1, 1).ToJson(), new LogLine(evil).ToJson()]]);
 
         Assert.Equal(2, Scripts().Count(page));
-        var events = JsonDocument.Parse(Data().Match(page).Groups[1].Value).RootElement;
+        var events = JsonDocument.Parse(Data().Match(page).Groups[1].Value).RootElement[0];
         Assert.Equal(evil, events[0].GetProperty("reason").GetString());
         Assert.Equal(evil, events[1].GetProperty("line").GetString());
     }
