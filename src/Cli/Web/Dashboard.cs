@@ -61,8 +61,12 @@ public sealed class Dashboard : IAsyncDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _server.DisposeAsync();
+    /// <summary>Ends when every browser has what there is, or does not take it in time.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _server.StopAsync().ConfigureAwait(false);
+        await _server.DisposeAsync().ConfigureAwait(false);
+    }
 
     private static async Task<Dashboard> ListenAsync(IPEndPoint where, RunFeed feed)
     {
