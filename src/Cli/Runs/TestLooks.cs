@@ -63,10 +63,13 @@ internal sealed class TestLooks : ITrainingObserver, IDisposable
     public void Dispose()
     {
         _ending.Cancel();
-        _looking.GetAwaiter().GetResult();
+        Wait();
         _parameters.Dispose();
         _ending.Dispose();
     }
+
+    /// <summary>For the look that goes on.</summary>
+    internal void Wait() => _looking.GetAwaiter().GetResult();
 
     private void Look(long stepsDone)
     {

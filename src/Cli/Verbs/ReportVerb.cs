@@ -40,9 +40,12 @@ public sealed partial class ReportVerb : Verb
         var (values, surroundings) = (call.Values, call.Surroundings);
         var paths = call.Arguments.Select(surroundings.Resolve).Distinct().ToList();
         var directories = paths.Select(RunDirectory.Open).ToList();
-        var runs = directories.Count == 1
-            ? [RunReport.Of(directories[0], await LookAsync(directories[0], call).ConfigureAwait(false))]
-            : directories.Select(directory => RunReport.Of(directory, [])).ToList();
+        var runs = directories.Select(directory => RunReport.Of(directory, [])).ToList();
+        if (directories.Count == 1)
+        {
+            runs = [RunReport.Of(directories[0], await LookAsync(directories[0], call).ConfigureAwait(false))];
+        }
+
         var file = values.FindText(CommonOptions.ReportFile) is { } given ? surroundings.Resolve(given)
             : directories.Count == 1 ? directories[0].ReportPath
             : surroundings.Resolve(DefaultFile);
@@ -66,12 +69,12 @@ public sealed partial class ReportVerb : Verb
     {
         try
         {
-            using var run = await InspectedRun.LoadAsync(directory.FullPath, call.Values.Without([CommonOptions.ReportFile]), call.Surroundings, call.Stop.Token).ConfigureAwait(false);
+            using var run = await InspectedRun.LoadAsync(directory.FullPath, call.Values, call.Surroundings, call.Stop.Token).ConfigureAwait(false);
             var workers = directory.ReadMetrics().OfType<Started>().LastOrDefault()?.Workers ?? 0;
             List<RunEvent> looks = [Specification.Of(run.Spec, directory, workers), TestLook.Of(run.Spec, run.Parameters, run.StepsDone, run.Dataset.Test, call.Stop.Token)];
             return FilterLook.Of(run.Parameters) is { } filters ? [.. looks, filters] : looks;
         }
-        catch (InvalidInputException e) when (File.Exists(directory.MetricsPath))
+        catch (InvalidInputException e)
         {
             call.Surroundings.Tell($"The report has neither predictions nor the specification: {e.Message}");
             return [];
