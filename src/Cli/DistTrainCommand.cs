@@ -92,6 +92,8 @@ public static class DistTrainCommand
         var arguments = verb.ArgumentNames.Select(argumentName => new Argument<string[]>(argumentName)
         {
             Arity = verb.ArgumentMayRepeat ? ArgumentArity.OneOrMore : verb.ArgumentIsOptional ? ArgumentArity.ZeroOrOne : ArgumentArity.ExactlyOne,
+            // The library's own parser takes no array where one value is wanted.
+            CustomParser = result => [.. result.Tokens.Select(token => token.Value)],
         }).ToList();
         arguments.ForEach(command.Add);
         command.SetAction((parsed, _) => RunVerbAsync(verb, parsed, options, arguments, surroundings, stop));
