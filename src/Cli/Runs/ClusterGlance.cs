@@ -1,6 +1,6 @@
 namespace DistTrain.Cli.Runs;
 
-/// <summary>Who works on a run, at one moment. For those who watch: it is neither in <c>--json</c> nor in <c>metrics.jsonl</c>.</summary>
+/// <summary>Who works on a run, at one moment. For those who watch: it is not in <c>--json</c>, and only now and then in <c>metrics.jsonl</c>.</summary>
 /// <param name="WaitsFor">Whom the run waits for, in words; null if it goes on as usual.</param>
 /// <param name="Workers">Everybody attached.</param>
 /// <param name="ElapsedSeconds">Since the process began.</param>

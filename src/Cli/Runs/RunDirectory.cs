@@ -17,7 +17,7 @@ public sealed class RunDirectory
     /// <summary>What <c>--config</c> reads back to repeat the run.</summary>
     public const string RunFileName = "run.json";
 
-    /// <summary>What <c>--json</c> prints.</summary>
+    /// <summary>The run's history.</summary>
     public const string MetricsFileName = "metrics.jsonl";
 
     /// <summary>A page about the run.</summary>
@@ -35,7 +35,7 @@ public sealed class RunDirectory
     /// <summary>The directory.</summary>
     public string FullPath { get; }
 
-    /// <summary>One JSON object per line: what <c>--json</c> prints.</summary>
+    /// <summary>One JSON object per line: what <c>--json</c> prints, with progress at intervals of its own, and who worked on it.</summary>
     public string MetricsPath => Path.Combine(FullPath, MetricsFileName);
 
     /// <summary>The log.</summary>
@@ -141,8 +141,10 @@ public sealed class RunDirectory
             yield break;
         }
 
-        using var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
-        while (reader.ReadLine() is { } line)
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var reader = new StreamReader(stream);
+        // What is no file, such as a device, need not have an end.
+        while (stream.CanSeek && reader.ReadLine() is { } line)
         {
             yield return line;
         }

@@ -206,7 +206,7 @@ public sealed class TrainingRun : IDisposable
         {
             RunReport.Write(run.Directory.ReportPath, RunReport.Of(run.Directory, [specification, .. looks]));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidInputException)
         {
             run.Log.Warning($"{run.Directory.ReportPath} could not be written: {e.Message} 'disttrain report {run.Directory.FullPath}' writes it again.");
         }

@@ -49,7 +49,7 @@ public sealed class TrainVerbTests : IDisposable
 
         Assert.Equal(
             [
-                "chain.bin", "checkpoints", "incarnation.json", "ledger.bin", "lock", "log", "metrics.jsonl", "parameters.safetensors", "run.json",
+                "chain.bin", "checkpoints", "incarnation.json", "ledger.bin", "lock", "log", "metrics.jsonl", "parameters.safetensors", "report.html", "run.json",
             ],
             Directory.EnumerateFileSystemEntries(_command.File("run")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Equal(_command.Output.ReplaceLineEndings("\n"), await File.ReadAllTextAsync(_command.File("run/metrics.jsonl"), TestContext.Current.CancellationToken));
