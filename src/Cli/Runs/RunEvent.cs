@@ -58,9 +58,11 @@ public abstract record RunEvent
 /// <param name="NumericsRevision">The contract of bits.</param>
 /// <param name="HeldOut">Training samples that stand in place of the test set; null if the test set is the dataset's own.</param>
 /// <param name="Join">The command by which more workers join, with the word TOKEN where one has to be; null without a coordinator.</param>
+/// <param name="ResumedFrom">The step it goes on from; null if it begins at 0.</param>
 public sealed record Started(
     string Run, string Model, string Dataset, string Optimizer, long Steps, int StepsPerEpoch, int BatchSize, int Shards, ulong Seed,
-    int Workers, int? Threads, string? Address, string Version, int NumericsRevision, int? HeldOut = null, string? Join = null) : RunEvent;
+    int Workers, int? Threads, string? Address, string Version, int NumericsRevision, int? HeldOut = null, string? Join = null,
+    long? ResumedFrom = null) : RunEvent;
 
 /// <summary>How far it is.</summary>
 /// <param name="Step">Steps done.</param>

@@ -67,7 +67,7 @@ public sealed class RunReporter : ITrainingObserver, IDisposable
         Emit(new Started(
             _directory.FullPath, _spec.Model.Name, _spec.Dataset.Name, _spec.Optimizer.Name, _spec.TotalSteps, _spec.StepsPerEpoch, _spec.BatchSize,
             _spec.ShardCount, _spec.Seed, _workers, _threads, address, ProductVersion.Text, _spec.NumericsRevision,
-            _spec.Dataset.Holdout is null ? null : _spec.Dataset.TestCount, join));
+            _spec.Dataset.Holdout is null ? null : _spec.Dataset.TestCount, join, _resumedFrom));
     }
 
     /// <summary>Whether anybody wants to be told who works on the run: <see cref="Glance"/>.</summary>
