@@ -95,7 +95,12 @@ public sealed class RunScreen : Renderable
         _ => Invariant($"{seconds:0}s"),
     };
 
-    private static string Seconds(double seconds) => seconds < 9.95 ? Invariant($"{seconds:0.0} s") : Invariant($"{seconds:0} s");
+    private static string Seconds(double seconds) => seconds switch
+    {
+        < 9.95 => Invariant($"{seconds:0.0} s"),
+        < 999.5 => Invariant($"{seconds:0} s"),
+        _ => Invariant($"{seconds / 60:0} m"),
+    };
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 

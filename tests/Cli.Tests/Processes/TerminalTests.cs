@@ -36,7 +36,7 @@ public sealed partial class TerminalTests : IDisposable
     [InlineData(200)]
     public async Task Train_OnATerminal_LeavesEventsAndTheLogAndNothingOfTheScreen(int columns)
     {
-        using var terminal = Start(columns, "train", "--workers", "2", "--dataset", "synthetic", "--epochs", "12", "--evaluate-every", "epoch", "--out", "run");
+        using var terminal = Start(columns, "train", "--workers", "2", "--dataset", "synthetic", "--epochs", "6", "--evaluate-every", "epoch", "--out", "run");
         await SeeAsync(terminal, screen => WorkerRows(screen) == 2 && Has(screen, "computing") && Has(screen, "epoch 2"));
         using (var worker = Process.GetProcessById(WorkerOf("worker-1.log")))
         {
@@ -47,7 +47,7 @@ public sealed partial class TerminalTests : IDisposable
 
         AssertIsClean(terminal.Screen);
         var text = string.Join('\n', terminal.Screen.Lines);
-        Assert.Equal(Enumerable.Range(1, 12), EpochLine().Matches(text).Select(match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)));
+        Assert.Equal(Enumerable.Range(1, 6), EpochLine().Matches(text).Select(match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)));
         Assert.Matches(@"worker \d \(pid \d+ on [^)]+\) lost: ", text);
         Assert.Matches(@"\d\d:\d\d:\d\d WRN ", text);
         Assert.Contains("parametersSha256", text, StringComparison.Ordinal);
@@ -59,7 +59,7 @@ public sealed partial class TerminalTests : IDisposable
     [InlineData("2")]
     public async Task Train_OnATerminalThatTakesNothing_EndsAllTheSame(string workers)
     {
-        using var terminal = Start(80, "train", "--workers", workers, "--dataset", "synthetic", "--epochs", "10", "--out", "run");
+        using var terminal = Start(80, "train", "--workers", workers, "--dataset", "synthetic", "--epochs", "3", "--out", "run");
         await SeeAsync(terminal, screen => Has(screen, "to go"));
 
         terminal.Type("\x13");
@@ -112,13 +112,13 @@ public sealed partial class TerminalTests : IDisposable
     [InlineData("NO_COLOR", "1")]
     public async Task Train_OnATerminalThatCannot_SaysItInPlainLines(string variable, string? value)
     {
-        using var terminal = Terminal.Start(80, 24, _directory, [(variable, value)], "train", "--dataset", "synthetic", "--epochs", "1", "--out", "run");
+        using var terminal = Terminal.Start(80, 24, _directory, [(variable, value)], "train", "--dataset", "synthetic", "--steps", "20", "--out", "run");
 
         Assert.Equal(0, await terminal.ReadToEndAsync(_patience.Token));
 
-        Assert.Contains(terminal.Screen.Lines, line => line.StartsWith("epoch 1: train loss", StringComparison.Ordinal));
+        Assert.Contains(terminal.Screen.Lines, line => line.StartsWith("done: 20 steps", StringComparison.Ordinal));
         Assert.DoesNotContain("\e[J", terminal.Screen.Raw, StringComparison.Ordinal);
-        Assert.DoesNotContain("to go", terminal.Screen.Raw, StringComparison.Ordinal);
+        Assert.DoesNotContain("─", terminal.Screen.Raw, StringComparison.Ordinal);
     }
 
     private Terminal Start(int columns, params string[] arguments) => Terminal.Start(columns, 24, _directory, [], arguments);
