@@ -283,7 +283,7 @@ public sealed class LiveView(Profile terminal, TextWriter output, Surroundings s
     /// <summary>Turns a screen into text with colours.</summary>
     private sealed class Painter
     {
-        private readonly StringWriter _text = new(CultureInfo.InvariantCulture);
+        private readonly StringBuilder _text = new();
         private readonly IAnsiConsole _console;
 
         public Painter(Profile terminal)
@@ -293,7 +293,7 @@ public sealed class LiveView(Profile terminal, TextWriter output, Surroundings s
                 Ansi = AnsiSupport.Yes,
                 ColorSystem = (ColorSystemSupport)terminal.Capabilities.ColorSystem,
                 Interactive = InteractionSupport.No,
-                Out = new AnsiConsoleOutput(_text),
+                Out = new AnsiConsoleOutput(new StringWriter(_text, CultureInfo.InvariantCulture)),
                 Enrichment = new ProfileEnrichment { UseDefaultEnrichers = false },
             });
             _console.Profile.Capabilities.Unicode = terminal.Capabilities.Unicode;
@@ -303,7 +303,7 @@ public sealed class LiveView(Profile terminal, TextWriter output, Surroundings s
         public string Paint(RunScreen screen, int width, int height)
         {
             (_console.Profile.Width, _console.Profile.Height) = (Math.Max(1, width), Math.Max(1, height));
-            _text.GetStringBuilder().Clear();
+            _text.Clear();
             _console.Write(screen);
             return _text.ToString().ReplaceLineEndings("\r\n");
         }
