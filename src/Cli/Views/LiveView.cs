@@ -57,7 +57,8 @@ public sealed class LiveView(Profile terminal, TextWriter output, Surroundings s
     public static LiveView? OnTerminal(Surroundings surroundings)
     {
         var terminal = AnsiConsole.Console.Profile;
-        if (terminal.Capabilities is not { Ansi: true, Interactive: true })
+        // Not whether it is interactive: that would ask for standard input and standard error as well, and neither is needed.
+        if (!terminal.Capabilities.Ansi)
         {
             return null;
         }
