@@ -30,6 +30,11 @@ done
 
 "$program" train --workers 2 "${options[@]}" --json --progress-interval 0.1 --out "$out/json" >"$out/lines" 2>"$out/stderr"
 bad=$(awk '!/^\{"event":.*\}$/' "$out/lines" | wc -l)
-parsed=$(python3 -c 'import json, sys; print(sum(json.loads(line)["event"] != "" for line in sys.stdin))' <"$out/lines" 2>/dev/null || echo 0)
-expect "lines of --json, all parsed" "$(wc -l <"$out/lines") 0" "$parsed $bad"
+expect "lines of --json that are no objects" 0 "$bad"
+if command -v python3 >/dev/null; then
+  parsed=$(python3 -c 'import json, sys; print(sum(json.loads(line)["event"] != "" for line in sys.stdin))' <"$out/lines" 2>/dev/null || echo 0)
+  expect "lines of --json, all parsed" "$(wc -l <"$out/lines")" "$parsed"
+else
+  echo "not run: lines of --json, all parsed (there is no python3 here)"
+fi
 finish

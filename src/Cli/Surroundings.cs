@@ -21,8 +21,11 @@ public sealed record Surroundings
     /// <summary>The names of all environment variables.</summary>
     public IReadOnlyList<string> VariableNames { get; init; } = [];
 
-    /// <summary>Whether a person watches: output is a terminal that can redraw lines.</summary>
+    /// <summary>Whether a person watches: output is a terminal.</summary>
     public bool IsTerminal { get; init; }
+
+    /// <summary>Whether standard error is a terminal.</summary>
+    public bool ErrorIsTerminal { get; init; }
 
     /// <summary>Where relative paths begin.</summary>
     public string WorkingDirectory { get; init; } = Environment.CurrentDirectory;
@@ -84,7 +87,8 @@ public sealed record Surroundings
             Error = Console.Error,
             Variable = Environment.GetEnvironmentVariable,
             VariableNames = [.. Environment.GetEnvironmentVariables().Keys.Cast<string>()],
-            IsTerminal = !Console.IsOutputRedirected && IsUnset("CI") && IsUnset("NO_COLOR") && Environment.GetEnvironmentVariable("TERM") != "dumb",
+            IsTerminal = !Console.IsOutputRedirected && IsUnset("CI") && IsUnset("NO_COLOR"),
+            ErrorIsTerminal = !Console.IsErrorRedirected,
             ProcessStart = process.StartTime.ToUniversalTime(),
             Self = FindSelf(),
         };

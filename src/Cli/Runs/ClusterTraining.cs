@@ -44,7 +44,10 @@ public static class ClusterTraining
         context.Reporter.Start(address, join);
         context.Run.Log.Information($"Workers can join: {join}");
         var watch = new ClusterWatch(
-            async () => await run.StatusAsync().ConfigureAwait(false) is { } status ? Glance(status, surroundings.Elapsed) : null, context.Reporter, surroundings.Time);
+            async () => await run.StatusAsync().ConfigureAwait(false) is { } status ? Glance(status, surroundings.Elapsed) : null,
+            context.Reporter,
+            context.Run.Log.Warning,
+            surroundings.Time);
         await using var watching = watch.ConfigureAwait(false);
 
         var workers = new WorkerProcesses(

@@ -12,11 +12,12 @@ public sealed class ClusterWatch : IAsyncDisposable
     /// <summary>Begins.</summary>
     /// <param name="look">How the run stands; null once it has ended.</param>
     /// <param name="reporter">Told.</param>
+    /// <param name="warn">Told, once, that it does not look any more.</param>
     /// <param name="time">The clock.</param>
-    public ClusterWatch(Func<Task<ClusterGlance?>> look, RunReporter reporter, TimeProvider time) =>
-        _watching = WatchAsync(look, reporter, time);
+    public ClusterWatch(Func<Task<ClusterGlance?>> look, RunReporter reporter, Action<string> warn, TimeProvider time) =>
+        _watching = WatchAsync(look, reporter, warn, time);
 
-    /// <inheritdoc/>
+    /// <summary>Ends, whatever has become of it: it never throws.</summary>
     public async ValueTask DisposeAsync()
     {
         await _ending.CancelAsync().ConfigureAwait(false);
@@ -24,18 +25,24 @@ public sealed class ClusterWatch : IAsyncDisposable
         _ending.Dispose();
     }
 
-    private async Task WatchAsync(Func<Task<ClusterGlance?>> look, RunReporter reporter, TimeProvider time)
+    private async Task WatchAsync(Func<Task<ClusterGlance?>> look, RunReporter reporter, Action<string> warn, TimeProvider time)
     {
         using var timer = new PeriodicTimer(Interval, time);
         try
         {
-            while (await timer.WaitForNextTickAsync(_ending.Token).ConfigureAwait(false) && await look().ConfigureAwait(false) is { } glance)
+            while (await timer.WaitForNextTickAsync(_ending.Token).ConfigureAwait(false) && await look().WaitAsync(_ending.Token).ConfigureAwait(false) is { } glance)
             {
                 reporter.Glance(glance);
             }
         }
         catch (OperationCanceledException) when (_ending.IsCancellationRequested)
         {
+        }
+#pragma warning disable CA1031 // Nothing that goes wrong with watching a run may end it.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            warn($"Who works on this run is not shown any more: {e.Message}");
         }
     }
 }

@@ -271,6 +271,6 @@ public sealed class TrainingRun : IDisposable
 
     private static IRunView CreateView(SettingValues values, Surroundings surroundings) =>
         values.Get(CommonOptions.Json, false) ? new JsonView(surroundings) { Interval = values.Get(CommonOptions.ProgressInterval, TimeSpan.FromSeconds(2)) }
-        : surroundings.IsTerminal ? LiveView.OnTerminal()
+        : surroundings.IsTerminal && LiveView.OnTerminal(surroundings) is { } live ? live
         : new PlainView(surroundings);
 }

@@ -79,7 +79,7 @@ public static class EventText
         .Append(CultureInfo.InvariantCulture, $"  parametersSha256  {completed.ParametersSha256}").AppendLine()
         .Append(CultureInfo.InvariantCulture, $"  run directory     {completed.Run}").AppendLine()
         .Append(CultureInfo.InvariantCulture, $"next: disttrain evaluate {completed.Run}").AppendLine()
-        .Append(CultureInfo.InvariantCulture, $"      train on: the same command with --resume auto --out {completed.Run} and more --epochs").AppendLine()
+        .Append(CultureInfo.InvariantCulture, $"      train on: the same command with --resume auto --out {completed.Run} and more --epochs or --steps").AppendLine()
         .Append(CultureInfo.InvariantCulture, $"      use elsewhere: {Path.Combine(completed.Run, RunDirectory.ParametersFileName)} has PyTorch's names and layouts")
         .ToString();
 

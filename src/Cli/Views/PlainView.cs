@@ -12,7 +12,8 @@ public sealed class PlainView(Surroundings surroundings) : IRunView
     public void Show(RunEvent happened)
     {
         // That a checkpoint was written as it should be is in the metrics; at every hundredth step it would bury the rest.
-        if (happened is CheckpointDone { Reason: null })
+        // That the run waits is a warning of the log, which standard error shows.
+        if (happened is CheckpointDone { Reason: null } or WorkerChanged { What: "waiting" })
         {
             return;
         }

@@ -20,8 +20,8 @@ public sealed class RunScreen : Renderable
     private const int WidestName = 28;
     private const int UnknownHeight = 24;
 
-    /// <summary>Lines of this screen besides the workers, and one for the cursor.</summary>
-    private const int OtherLines = 5;
+    /// <summary>The line below the screen, where the cursor is.</summary>
+    private const int CursorLines = 1;
 
     private static readonly Column[] Columns =
     [
@@ -29,7 +29,7 @@ public sealed class RunScreen : Renderable
         new("share", 5, (cluster, worker, _) => Invariant($"{cluster.Share(worker) * 100:0} %")),
         new("samples/s", 9, (cluster, worker, rate) => rate is { } all ? Invariant($"{cluster.Share(worker) * all:N0}") : "-"),
         new("compute/net/wait ms", 19, (_, worker, _) => $"{Milliseconds(worker.ComputeSeconds)}/{Milliseconds(worker.NetworkSeconds)}/{Milliseconds(worker.WaitSeconds)}"),
-        new("seen", 5, (_, worker, _) => Invariant($"{worker.SilentSeconds:0.0} s")),
+        new("seen", 5, (_, worker, _) => Seconds(worker.SilentSeconds)),
     ];
 
     private readonly Sparkline _losses = new();
@@ -80,13 +80,27 @@ public sealed class RunScreen : Renderable
                 lines.Add(new ScreenLine().Add(waitsFor, Color.Yellow));
             }
 
-            lines.AddRange(Workers(cluster, width, Math.Max(1, height - OtherLines - lines.Count)));
+            lines.AddRange(Workers(cluster, width, height - CursorLines - lines.Count, options.Unicode));
         }
 
-        return lines.SelectMany(line => line.Render(width, options.Ansi));
+        return lines.Take(Math.Max(1, height - CursorLines)).SelectMany(line => line.Render(width));
     }
 
-    private static string Milliseconds(double? seconds) => seconds is { } known ? Invariant($"{known * 1000:0.00}") : "-";
+    /// <summary>At most five characters, of which three in a row fit into their column.</summary>
+    private static string Milliseconds(double? seconds) => (seconds * 1000) switch
+    {
+        null => "-",
+        < 99.995 and var few => Invariant($"{few:0.00}"),
+        < 99_999.5 and var many => Invariant($"{many:0}"),
+        _ => Invariant($"{seconds:0}s"),
+    };
+
+    private static string Seconds(double seconds) => seconds switch
+    {
+        < 9.95 => Invariant($"{seconds:0.0} s"),
+        < 999.5 => Invariant($"{seconds:0} s"),
+        _ => Invariant($"{seconds / 60:0} m"),
+    };
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 
@@ -98,18 +112,18 @@ public sealed class RunScreen : Renderable
 
     private ScreenLine Bar(int width, bool unicode)
     {
-        var (step, steps) = (_progress?.Step ?? 0, _started?.Steps ?? 1);
+        var (step, steps) = (_progress?.Step ?? _started?.ResumedFrom ?? 0, Math.Max(1, _started?.Steps ?? 1));
         var perEpoch = Math.Max(1, _started?.StepsPerEpoch ?? 1);
         var epochs = (steps + perEpoch - 1) / perEpoch;
         string[] words =
         [
             Invariant($"{100.0 * step / steps,3:0} %"),
-            Invariant($"epoch {_progress?.Epoch ?? 1} of {epochs}"),
+            Invariant($"epoch {_progress?.Epoch ?? Math.Min((step / perEpoch) + 1, epochs)} of {epochs}"),
             _progress is { } progress ? $"{EventText.Remaining(progress)} to go" : "starting",
             Invariant($"step {step:N0} of {steps:N0}"),
         ];
         var line = new ScreenLine();
-        var bar = Math.Clamp(width - words.Take(3).Sum(word => word.Length + Gap), NarrowestBar, WidestBar);
+        var bar = Math.Clamp(width - words.Take(3).Sum(word => Cells.Width(word) + Gap), NarrowestBar, WidestBar);
         var done = (int)(bar * step / steps);
         var (full, empty) = unicode ? ('━', '─') : ('#', '-');
         line.Add(new string(full, done), Color.Green).Add(new string(empty, bar - done), Color.Grey);
@@ -130,14 +144,16 @@ public sealed class RunScreen : Renderable
 
     private static string Curve(Sparkline values, int width) => values.Draw(width) is { Length: > 0 } curve ? " " + curve : "";
 
-    private IEnumerable<ScreenLine> Workers(ClusterGlance cluster, int width, int room)
+    /// <summary>A head and a row for each worker, or for as many as there is room for.</summary>
+    private IEnumerable<ScreenLine> Workers(ClusterGlance cluster, int width, int lines, bool unicode)
     {
-        if (cluster.Workers.Count == 0)
+        var room = lines - 1;
+        if (cluster.Workers.Count == 0 || room < 1)
         {
             yield break;
         }
 
-        var wanted = Math.Clamp(cluster.Workers.Max(worker => worker.Name.Length), NarrowestName, WidestName);
+        var wanted = Math.Clamp(cluster.Workers.Max(worker => Cells.Width(worker.Name)), NarrowestName, WidestName);
         var columns = Columns.Length;
         while (columns > 1 && NameWidth(columns) < Math.Min(wanted, 2 * NarrowestName))
         {
@@ -151,7 +167,7 @@ public sealed class RunScreen : Renderable
         foreach (var worker in cluster.Workers.Take(shown))
         {
             yield return Columns.Take(columns).Aggregate(
-                new ScreenLine().Add(Cut(worker.Name, name).PadRight(name)),
+                new ScreenLine().Add(Cells.PadRight(Cells.Shorten(worker.Name, name, unicode), name)),
                 (line, column) => line.Add(column.Pad(column.Value(cluster, worker, rate)), column.IsText ? ColorOf(worker) : null));
         }
 
@@ -170,8 +186,6 @@ public sealed class RunScreen : Renderable
         _ => Color.Grey,
     };
 
-    private static string Cut(string text, int width) => text.Length <= width ? text : text[..(width - 1)] + "…";
-
     /// <param name="Title">Its head.</param>
     /// <param name="Width">Without the gap before it.</param>
     /// <param name="Value">Of a worker; the last argument is the run's samples per second, null if unknown.</param>
@@ -180,7 +194,7 @@ public sealed class RunScreen : Renderable
         /// <summary>Words stand to the left, numbers to the right.</summary>
         public bool IsText { get; init; }
 
-        /// <summary>With the gap before it.</summary>
-        public string Pad(string text) => "  " + (IsText ? text.PadRight(Width) : text.PadLeft(Width));
+        /// <summary>With the gap before it; no longer than it may be, or all columns after it would shift.</summary>
+        public string Pad(string text) => "  " + (IsText ? Cells.PadRight(Cells.Cut(text, Width), Width) : Cells.PadLeft(Cells.Cut(text, Width), Width));
     }
 }

@@ -1,46 +1,33 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text;
+using DistTrain.Cli.Tests.Views;
 
 namespace DistTrain.Cli.Tests.Processes;
 
-/// <summary>
-/// A terminal with this program in it: a real pseudo-terminal, which <c>script</c> opens, and what an emulator would show, with everything that has scrolled out of sight.
-/// It knows the sequences that this program writes and fails on others.
-/// </summary>
+/// <summary>A terminal with this program in it: a real pseudo-terminal, which <c>script</c> opens, and what is seen on it.</summary>
 internal sealed class Terminal : IDisposable
 {
-    private readonly int _columns;
-    private readonly int _height;
     private readonly Process _process;
-    private readonly StringBuilder _raw = new();
-    private readonly List<StringBuilder> _rows = [new()];
-    private int _row;
-    private int _column;
-    private string _sequence = "";
 
-    private Terminal(int columns, int height, Process process) => (_columns, _height, _process) = (columns, height, process);
+    private Terminal(int columns, int height, Process process) => (Screen, _process) = (new TerminalScreen(columns, height), process);
 
     /// <summary>Whether this system can open one.</summary>
     public static bool IsSupported => OperatingSystem.IsLinux() && File.Exists("/usr/bin/script") && File.Exists("/usr/bin/stty");
 
-    /// <summary>Whether its cursor shows.</summary>
-    public bool ShowsCursor { get; private set; } = true;
-
-    /// <summary>What is on it, and was.</summary>
-    public IReadOnlyList<string> Lines => [.. _rows.Select(row => row.ToString().TrimEnd())];
-
-    /// <summary>Everything written, as it came.</summary>
-    public string Raw => _raw.ToString();
+    /// <summary>What is on it.</summary>
+    public TerminalScreen Screen { get; }
 
     /// <summary>Starts this program on a terminal.</summary>
     /// <param name="columns">Its width.</param>
     /// <param name="height">Its height.</param>
     /// <param name="directory">Where it runs.</param>
-    /// <param name="arguments">Without blanks or quotes.</param>
-    public static Terminal Start(int columns, int height, string directory, params string[] arguments)
+    /// <param name="environment">Variables to set or, with null, to take away; besides that it is an xterm, without CI and NO_COLOR.</param>
+    /// <param name="arguments">Of the program.</param>
+    public static Terminal Start(int columns, int height, string directory, (string Name, string? Value)[] environment, params string[] arguments)
     {
-        var command = $"stty cols {columns} rows {height}; exec dotnet {typeof(DistTrainCommand).Assembly.Location} {string.Join(' ', arguments)}";
+        var words = (string[])["dotnet", typeof(DistTrainCommand).Assembly.Location, .. arguments];
+        // The shell passes signals on by becoming the program; Ctrl-S stops what it writes.
+        var command = $"stty cols {columns} rows {height} ixon; exec {string.Join(' ', words.Select(Quoted))}";
         var start = new ProcessStartInfo("/usr/bin/script", ["-q", "-e", "-f", "-c", command, "/dev/null"])
         {
             WorkingDirectory = directory,
@@ -48,14 +35,17 @@ internal sealed class Terminal : IDisposable
             RedirectStandardOutput = true,
             StandardOutputEncoding = Encoding.UTF8,
         };
-        foreach (var name in (string[])["CI", "NO_COLOR"])
+        (string Name, string? Value)[] usual =
+            [("CI", null), ("NO_COLOR", null), ("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8"), ("SHELL", "/bin/sh")];
+        foreach (var (name, value) in usual.Concat(environment))
         {
-            start.Environment.Remove(name);
+            start.Environment[name] = value;
+            if (value is null)
+            {
+                start.Environment.Remove(name);
+            }
         }
 
-        start.Environment["TERM"] = "xterm-256color";
-        start.Environment["LANG"] = start.Environment["LC_ALL"] = "C.UTF-8";
-        start.Environment["SHELL"] = "/bin/sh";
         return new Terminal(columns, height, Process.Start(start)!);
     }
 
@@ -68,10 +58,10 @@ internal sealed class Terminal : IDisposable
 
     /// <summary>Takes in what is written, until the given test of it holds or the program has ended.</summary>
     /// <returns>Whether it holds.</returns>
-    public async Task<bool> ReadUntilAsync(Func<Terminal, bool> holds, CancellationToken cancellation)
+    public async Task<bool> ReadUntilAsync(Func<TerminalScreen, bool> holds, CancellationToken cancellation)
     {
         var buffer = new char[4096];
-        while (!holds(this))
+        while (!holds(Screen))
         {
             var count = await _process.StandardOutput.ReadAsync(buffer, cancellation);
             if (count == 0)
@@ -79,10 +69,7 @@ internal sealed class Terminal : IDisposable
                 return false;
             }
 
-            foreach (var character in buffer.AsSpan(0, count))
-            {
-                Take(character);
-            }
+            Screen.Take(buffer.AsSpan(0, count));
         }
 
         return true;
@@ -106,107 +93,5 @@ internal sealed class Terminal : IDisposable
         _process.Dispose();
     }
 
-    private void Take(char character)
-    {
-        _raw.Append(character);
-        if (_sequence.Length > 0 || character == '\e')
-        {
-            _sequence += character;
-            if (_sequence.Length == 2 && character != '[')
-            {
-                // The kind of the number pad's keys, which matters to what is typed.
-                _sequence = "";
-            }
-            else if (_sequence.Length > 2 && char.IsAsciiLetter(character))
-            {
-                Obey(_sequence[2..^1], character);
-                _sequence = "";
-            }
-
-            return;
-        }
-
-        switch (character)
-        {
-            case '\r':
-                _column = 0;
-                break;
-            case '\n':
-                Move(_row + 1);
-                break;
-            case '\a':
-                break;
-            default:
-                Put(character);
-                break;
-        }
-    }
-
-    private void Put(char character)
-    {
-        if (_column == _columns)
-        {
-            _column = 0;
-            Move(_row + 1);
-        }
-
-        var row = _rows[_row];
-        row.Append(' ', Math.Max(0, _column - row.Length));
-        if (_column < row.Length)
-        {
-            row[_column] = character;
-        }
-        else
-        {
-            row.Append(character);
-        }
-
-        _column++;
-    }
-
-    /// <summary>Down adds rows at the end; up stops at the first one in sight.</summary>
-    private void Move(int row)
-    {
-        while (row >= _rows.Count)
-        {
-            _rows.Add(new StringBuilder());
-        }
-
-        _row = Math.Max(row, Math.Max(0, _rows.Count - _height));
-    }
-
-    private void Obey(string parameters, char command)
-    {
-        switch (command, parameters)
-        {
-            case ('m', _):
-                break;
-            case ('h' or 'l', "?25"):
-                ShowsCursor = command == 'h';
-                break;
-            // Application keys, which matter to what is typed.
-            case ('h' or 'l', "?1"):
-                break;
-            case ('A', _):
-                Move(_row - Count(parameters));
-                break;
-            case ('B', _):
-                Move(_row + Count(parameters));
-                break;
-            case ('K', "2"):
-                _rows[_row].Clear();
-                break;
-            case ('K', "" or "0"):
-                _rows[_row].Length = Math.Min(_rows[_row].Length, _column);
-                break;
-            case ('J', "" or "0"):
-                _rows[_row].Length = Math.Min(_rows[_row].Length, _column);
-                _rows.RemoveRange(_row + 1, _rows.Count - _row - 1);
-                break;
-            default:
-                throw new InvalidOperationException($"This terminal does not know ESC [ {parameters}{command}.");
-        }
-    }
-
-    private static int Count(string parameters) => parameters.Length == 0 ? 1 : int.Parse(parameters, CultureInfo.InvariantCulture);
+    private static string Quoted(string word) => "'" + word.Replace("'", @"'\''", StringComparison.Ordinal) + "'";
 }

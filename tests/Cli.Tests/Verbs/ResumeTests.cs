@@ -20,6 +20,7 @@ public sealed class ResumeTests : IDisposable
 
         Assert.Equal(calm, Hash());
         Assert.Equal(4, _command.Last.GetProperty("resumedFrom").GetInt64());
+        Assert.Equal(4, _command.Lines[0].GetProperty("resumedFrom").GetInt64());
         Assert.Equal("7", _command.Spec("steps"));
         var chain = await File.ReadAllBytesAsync(_command.File("run/chain.bin"), TestContext.Current.CancellationToken);
         Assert.Equal(await File.ReadAllBytesAsync(_command.File("calm/chain.bin"), TestContext.Current.CancellationToken), chain);

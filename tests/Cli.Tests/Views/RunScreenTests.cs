@@ -75,8 +75,69 @@ public sealed class RunScreenTests : IDisposable
         _screen.Take(Cluster(100));
         var lines = Draw(80, height: 24);
 
-        Assert.InRange(lines.Count, 10, 23);
-        Assert.Equal($"and {100 - (lines.Count - 4)} more", lines[^1]);
+        Assert.Equal(23, lines.Count);
+        Assert.Equal("and 81 more", lines[^1]);
+    }
+
+    /// <summary>As many rows as the terminal has lines, but for the cursor's; not one of them is given away, and none too many drawn.</summary>
+    [Theory]
+    [InlineData(7, 3, null)]
+    [InlineData(6, 1, null)]
+    [InlineData(8, 3, "Waiting")]
+    [InlineData(7, 1, "Waiting")]
+    [InlineData(5, 0, null)]
+    [InlineData(3, 0, null)]
+    [InlineData(2, 0, null)]
+    [InlineData(1, 0, null)]
+    public void Screen_OfFewLines_HasAsManyWorkersAsThereIsRoomFor(int height, int rows, string? waitsFor)
+    {
+        _screen.Take(Cluster(3) with { WaitsFor = waitsFor });
+        var lines = Draw(80, height);
+
+        Assert.InRange(lines.Count, 1, Math.Max(1, height - 1));
+        Assert.Equal(rows, lines.Count(line => line.Contains("node", StringComparison.Ordinal)));
+    }
+
+    /// <summary>A second and more, minutes of silence, many samples: the columns stay where they are.</summary>
+    [Theory]
+    [InlineData(0.09999, 1234567, 9.96, "99.99/99.99/99.99", "10 s")]
+    [InlineData(0.0999951, 12345678, 99.6, "100/100/100", "100 s")]
+    [InlineData(1.234, 123456789, 999, "1234/1234/1234", "999 s")]
+    [InlineData(99.9996, 1e12, 12345, "100s/100s/100s", "206 m")]
+    public void Screen_OfLargeNumbers_KeepsItsColumns(double seconds, double rate, double silent, string times, string seen)
+    {
+        _screen.Take(new Progress(1800, 3000, 4, 0.1, rate, 9, 12));
+        _screen.Take(new ClusterGlance(null, [new WorkerGlance(1, "1 node1:1001", "computing", false, 4, seconds, seconds, seconds, silent)], 1));
+        var lines = Draw(80);
+
+        Assert.Equal(lines[2].Length, lines[3].Length);
+        Assert.Equal(times, lines[3].Split(' ', StringSplitOptions.RemoveEmptyEntries).Single(word => word.Contains('/', StringComparison.Ordinal)));
+        Assert.EndsWith(" " + seen, lines[3].TrimEnd(), StringComparison.Ordinal);
+    }
+
+    /// <summary>What is written in East Asia takes two columns, an accent of its own none.</summary>
+    [Theory]
+    [InlineData("東京東京東京", true, "1 東京東京東京:1")]
+    [InlineData("e\u0301e\u0301e\u0301", true, "1 e\u0301e\u0301e\u0301:1")]
+    [InlineData("東京東京東京東京東京東京東京東京", true, "1 東京東京東京東京東…")]
+    [InlineData("a-host-with-a-long-name", false, "1 a-host-with-a-long-~")]
+    public void Screen_OfAnyName_IsAlignedByColumns(string host, bool unicode, string name)
+    {
+        _screen.Take(new ClusterGlance(null, [new WorkerGlance(1, $"1 {host}:1", "computing", false, 4, null, null, null, 0.1)], 1));
+        var lines = Draw(80, unicode: unicode);
+
+        Assert.StartsWith(name + " ", lines[3], StringComparison.Ordinal);
+        Assert.Equal(lines[2].GetCellWidth(), lines[3].GetCellWidth());
+        Assert.Equal(unicode, lines.Any(line => line.Any(character => character > 127)));
+    }
+
+    [Fact]
+    public void Screen_OfARunThatGoesOn_BeginsWhereItDoes()
+    {
+        var screen = new RunScreen();
+        screen.Take(new Started("/runs/a", "two-layer", "mnist", "sgd", 3000, 600, 100, 8, 1, 3, 1, null, "0.1.0", 1, ResumedFrom: 1500));
+
+        Assert.Contains(" 50 %  epoch 3 of 5  starting", Draw(80, screen: screen)[0], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -94,7 +155,7 @@ public sealed class RunScreenTests : IDisposable
     private static ClusterGlance Cluster(int workers, string host = "node") => new(null, [.. Enumerable.Range(1, workers).Select(i => new WorkerGlance(
         i, $"{i} {host}{i}:{1000 + i}", i == 2 ? "late" : "computing", i == 3, i == 1 ? 4 : 2, i == 3 ? null : 0.0012, i == 3 ? null : 0.00031, i == 3 ? null : 0.00002, 0.1))], 1);
 
-    private List<string> Draw(int width, int height = 40, RunScreen? screen = null)
+    private List<string> Draw(int width, int height = 40, RunScreen? screen = null, bool unicode = true)
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings
         {
@@ -105,7 +166,7 @@ public sealed class RunScreenTests : IDisposable
         });
         console.Profile.Width = width;
         console.Profile.Height = height;
-        console.Profile.Capabilities.Unicode = true;
+        console.Profile.Capabilities.Unicode = unicode;
         _written.GetStringBuilder().Clear();
         console.Write(screen ?? _screen);
         return [.. _written.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.TrimEnd('\r'))];
