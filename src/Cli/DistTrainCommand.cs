@@ -110,7 +110,7 @@ public static class DistTrainCommand
         VerbCall? call = null;
         try
         {
-            values = SettingValues.Collect(options, parsed, surroundings, verb.IsTask);
+            values = SettingValues.Collect(options, parsed, surroundings, verb.IsTask, verb.TellsProblems);
             call = new VerbCall(values, [.. arguments.Select(argument => parsed.GetValue(argument) ?? "")], surroundings, stop);
             return await verb.RunAsync(call).ConfigureAwait(false);
         }

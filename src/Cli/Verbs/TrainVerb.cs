@@ -67,8 +67,9 @@ public sealed class TrainVerb : Verb
             ? DefaultThreads(workers, call.Values.Get(CommonOptions.Threads, 1))
             : call.Values.Get(CommonOptions.Threads, DefaultThreads(workers, call.Surroundings.Cores));
 
-    /// <summary>Others' files and environments may hold an address: it does no harm.</summary>
-    private static void RequireNoAddress(SettingValues values)
+    /// <summary>Outside a task of Slurm nobody is served. Others' files and environments may hold an address: it does no harm.</summary>
+    /// <exception cref="InvalidInputException">The command line holds one.</exception>
+    internal static void RequireNoAddress(SettingValues values)
     {
         foreach (var setting in (Setting[])[CommonOptions.Listen, CommonOptions.Insecure])
         {

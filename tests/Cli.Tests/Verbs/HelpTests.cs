@@ -1,3 +1,9 @@
+using System.CommandLine;
+using System.Text.RegularExpressions;
+using DistTrain.Cli.Comparison;
+using DistTrain.Cli.Options;
+using DistTrain.Cli.Runs;
+using DistTrain.Cli.Search;
 using DistTrain.Cli.Verbs;
 
 namespace DistTrain.Cli.Tests.Verbs;
@@ -25,6 +31,27 @@ public sealed class HelpTests : IDisposable
 
         Assert.Empty(parsed.Errors);
         Assert.Equal(verb.Split(' ')[^1], parsed.CommandResult.Command.Name);
+    }
+
+    /// <summary>Nor is one good that the verb refuses: every value can be read, and together they are what it asks for.</summary>
+    [Theory]
+    [MemberData(nameof(Examples))]
+    public void Example_IsWhatTheVerbAsksFor(string verb, string example)
+    {
+        _command.Write("run.json", "{}");
+        var words = example.Split(" >")[0].Split(' ');
+
+        Ask(DistTrainCommand.Verbs.Single(known => known.Name == verb), words[verb.Split(' ').Length..]);
+    }
+
+    /// <summary>The README's, which stands in the row of its verb.</summary>
+    [Fact]
+    public async Task ExampleOfTheReadme_IsWhatSearchAsksFor()
+    {
+        var readme = await File.ReadAllTextAsync(Path.Combine(Source.Root, "README.md"), TestContext.Current.CancellationToken);
+        var options = Regex.Match(readme, @"^\| `disttrain search` \|.*?`(--[^`]*)`", RegexOptions.Multiline).Groups[1].Value;
+
+        Ask(new SearchVerb(), options.Split(' '));
     }
 
     [Fact]
@@ -65,5 +92,41 @@ public sealed class HelpTests : IDisposable
         Assert.Equal(2, await _command.RunAsync("completion", "tcsh"));
 
         Assert.Contains("bash, zsh, fish", _command.Error, StringComparison.Ordinal);
+    }
+
+    private void Ask(Verb verb, string[] words)
+    {
+        var command = new Command("verb");
+        var options = verb.Settings.ToDictionary(setting => setting, setting => setting.CreateOption());
+        options.Values.ToList().ForEach(command.Add);
+        verb.ArgumentNames.ToList().ForEach(name => command.Add(new Argument<string>(name) { Arity = ArgumentArity.ZeroOrOne }));
+        var values = SettingValues.Collect(options, command.Parse(words), _command.Surroundings, verb.IsTask);
+        foreach (var setting in verb is SearchVerb ? [] : verb.Settings.Where(values.Has))
+        {
+            setting.Check(values.Text(setting)!, setting.Name);
+        }
+
+        switch (verb)
+        {
+            case TrainVerb or DoctorVerb:
+                RunRequest.From(values, _command.Surroundings);
+                Membership.OfTraining(values);
+                TrainVerb.RequireNoAddress(values);
+                RunOrigin.From(values, _command.Surroundings);
+                break;
+            case CoordinatorVerb:
+                RunRequest.From(values, _command.Surroundings);
+                Membership.OfCoordinator(values);
+                break;
+            case SearchVerb:
+                SearchRequest.From(values, _command.Surroundings);
+                break;
+            case CompareVerb:
+                CompareRequest.From(values, _command.Surroundings);
+                break;
+            case EvaluateVerb or InspectVerb or GradCheckVerb:
+                RunRequest.ReadModel(values, _command.Surroundings);
+                break;
+        }
     }
 }
