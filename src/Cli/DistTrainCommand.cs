@@ -91,6 +91,7 @@ public static class DistTrainCommand
 
         var arguments = verb.ArgumentNames.Select(argumentName => new Argument<string>(argumentName)
         {
+            Description = verb.ArgumentHelp,
             Arity = verb.ArgumentIsOptional ? ArgumentArity.ZeroOrOne : ArgumentArity.ExactlyOne,
         }).ToList();
         arguments.ForEach(command.Add);

@@ -74,8 +74,24 @@ internal sealed class Examination(SettingValues values, Surroundings surrounding
             Try(() => TrainVerb.RequireNoAddress(values));
         }
 
+        // The workers that it starts find these in their environment, and end by them.
+        foreach (var setting in HasWorkers() ? new WorkerVerb().Settings.Except(settings) : [])
+        {
+            if (surroundings.Variable(setting.Variable) is { Length: > 0 } text && !setting.IsHidden)
+            {
+                Try(() => setting.Check(text, setting.Variable));
+            }
+        }
+
         // Whoever reads an option that cannot be read says the same of it.
         return found.Distinct().Select(message => Finding.Problem("option", message));
+
+        bool HasWorkers()
+        {
+            var workers = 0;
+            Try(() => workers = values.Get(CommonOptions.Workers, 0));
+            return workers > 0;
+        }
 
         void Try(Action check)
         {

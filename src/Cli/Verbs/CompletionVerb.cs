@@ -62,6 +62,9 @@ public sealed class CompletionVerb : Verb
     public override string ArgumentName => "SHELL";
 
     /// <inheritdoc/>
+    public override string ArgumentHelp => "bash, zsh or fish.";
+
+    /// <inheritdoc/>
     public override Task<int> RunAsync(VerbCall call)
     {
         if (!Scripts.TryGetValue(call.Argument, out var script))

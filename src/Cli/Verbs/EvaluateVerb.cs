@@ -37,6 +37,9 @@ public sealed partial class EvaluateVerb : Verb
     public override string? ArgumentName => "RUN";
 
     /// <inheritdoc/>
+    public override string ArgumentHelp => "Directory of a finished run; leave it out with --model and --weights.";
+
+    /// <inheritdoc/>
     public override bool ArgumentIsOptional => true;
 
     /// <inheritdoc/>

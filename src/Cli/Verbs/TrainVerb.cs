@@ -21,7 +21,7 @@ public sealed class TrainVerb : Verb
     public override IReadOnlyList<Example> Examples =>
     [
         new("train --workers 2", "MNIST on two worker processes, as good as in one"),
-        new("train --workers 0 --model lenet-5 --epochs 10 --optimizer adam --lr 0.001", "a convolutional network in this process"),
+        new("train --model lenet-5 --epochs 10 --optimizer adam --lr 0.001", "a convolutional network in this process"),
         new("train --workers 3 --resume auto --out runs/mine", "go on where a run stopped, with another number of workers"),
     ];
 

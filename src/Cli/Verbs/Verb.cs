@@ -54,6 +54,9 @@ public abstract class Verb
     /// <summary>The arguments that are no options, where there may be several.</summary>
     public virtual IReadOnlyList<string> ArgumentNames => ArgumentName is { } name ? [name] : [];
 
+    /// <summary>One line for each of <see cref="ArgumentNames"/>, or one for all.</summary>
+    public virtual string ArgumentHelp => "";
+
     /// <summary>Does it.</summary>
     /// <returns>The exit code.</returns>
     public abstract Task<int> RunAsync(VerbCall call);

@@ -128,6 +128,19 @@ public sealed class DoctorVerbTests : IDisposable
         Assert.Equal("", _command.Error);
     }
 
+    /// <summary>What a worker would find wrong in its environment concerns only a run that has workers.</summary>
+    [Theory]
+    [InlineData("0", 0)]
+    [InlineData("2", 2)]
+    public async Task WhatAWorkerWouldRefuse_IsAProblemOfARunWithWorkers(string workers, int exitCode)
+    {
+        _command.Variables["DISTTRAIN_RECONNECT_TIMEOUT"] = "x";
+
+        Assert.Equal(exitCode, await _command.RunAsync("doctor", "--json", "--dataset", "synthetic", "--workers", workers));
+
+        Assert.Equal(exitCode > 0, Findings().Any(finding => finding.Detail.StartsWith("DISTTRAIN_RECONNECT_TIMEOUT is 'x'", StringComparison.Ordinal)));
+    }
+
     /// <summary>With the run's own options below those of the command line, as the training would take them.</summary>
     [Fact]
     public async Task RunToGoOnWith_SaysTheRest()

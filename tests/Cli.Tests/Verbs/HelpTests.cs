@@ -13,7 +13,11 @@ public sealed class HelpTests : IDisposable
 {
     private readonly CommandRun _command = new();
 
-    public static TheoryData<string, string> Examples => new(DistTrainCommand.Verbs.SelectMany(verb => verb.Examples.Select(example => (verb.Name, example.Arguments))));
+    public static TheoryData<string, string> Examples => new(
+    [
+        .. DistTrainCommand.Verbs.SelectMany(verb => verb.Examples.Select(example => (verb.Name, example.Arguments))),
+        .. HelpWithExamples.Beginning.Where(example => !example.Arguments.EndsWith("--help", StringComparison.Ordinal)).Select(example => (example.Arguments.Split(' ')[0], example.Arguments)),
+    ]);
 
     public void Dispose() => _command.Dispose();
 
@@ -61,6 +65,21 @@ public sealed class HelpTests : IDisposable
 
         Assert.Contains("Examples:\n  disttrain train --workers 2\n", _command.Output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task Help_OfTheProgram_EndsWithWhereToBegin()
+    {
+        Assert.Equal(0, await _command.RunAsync("--help"));
+
+        Assert.Contains("Examples:\n  disttrain train\n", _command.Output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.All([ExitCode.Done, ExitCode.Failed, ExitCode.WrongUse, ExitCode.NotEnoughWorkers, ExitCode.Checkpointed], code => Assert.Matches($@"\b{code} [a-z]", _command.Output));
+        Assert.Contains(CommonOptions.BatchSize.Variable, _command.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>Somebody new does not know what N or NAME stands for.</summary>
+    [Fact]
+    public void Arguments_OfVerbs_AreExplained() =>
+        Assert.All(DistTrainCommand.Verbs.Where(verb => verb.ArgumentNames.Count > 0 && !verb.IsHidden), verb => Assert.NotEqual("", verb.ArgumentHelp));
 
     [Theory]
     [InlineData("tr", "train")]
