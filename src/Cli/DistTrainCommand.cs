@@ -91,6 +91,7 @@ public static class DistTrainCommand
 
         var arguments = verb.ArgumentNames.Select(argumentName => new Argument<string[]>(argumentName)
         {
+            Description = verb.ArgumentHelp,
             Arity = verb.ArgumentMayRepeat ? ArgumentArity.OneOrMore : verb.ArgumentIsOptional ? ArgumentArity.ZeroOrOne : ArgumentArity.ExactlyOne,
             // The library's own parser takes no array where one value is wanted.
             CustomParser = result => [.. result.Tokens.Select(token => token.Value)],
@@ -112,7 +113,7 @@ public static class DistTrainCommand
         VerbCall? call = null;
         try
         {
-            values = SettingValues.Collect(options, parsed, surroundings, verb.IsTask);
+            values = SettingValues.Collect(options, parsed, surroundings, verb.IsTask, verb.TellsProblems);
             call = new VerbCall(values, [.. arguments.SelectMany(argument => parsed.GetValue(argument) ?? [])], surroundings, stop);
             return await verb.RunAsync(call).ConfigureAwait(false);
         }

@@ -5,6 +5,8 @@ using System.Runtime.InteropServices;
 using DistTrain.Cli.Data;
 using DistTrain.Cli.Options;
 using DistTrain.Cli.Platforms;
+using DistTrain.Cli.Runs;
+using DistTrain.Cli.Verbs;
 using DistTrain.Coordinator;
 using DistTrain.Core;
 using DistTrain.Core.Data;
@@ -21,6 +23,15 @@ internal sealed class Examination(SettingValues values, Surroundings surrounding
 {
     private const long Mebibyte = 1 << 20;
 
+    private const string Prefix = "DISTTRAIN_";
+
+    /// <summary>Variables that no option reads, but the files of deploy/, the shows of bench/ and the tests do.</summary>
+    private static readonly string[] OfOthers =
+    [
+        "ARGUMENTS", "BUILT", "CHAOS", "CHAOS_INSIDE", "COORDINATOR_NODE", "ENV_FILE", "HOSTS", "IDENTITY_VOLUME", "IMAGE", "KEEP", "PROGRAM", "SECRETS",
+        "SLOW_TESTS", "SLURM_PATIENCE", "TOKEN_ID", "WORKER_THREADS",
+    ];
+
     /// <summary>Everything, in the order in which one would ask.</summary>
     public IEnumerable<Finding> All() =>
     [
@@ -29,35 +40,90 @@ internal sealed class Examination(SettingValues values, Surroundings surrounding
         Bits(),
         Memory(),
         SharedMemory(),
-        Data(),
+        OrProblem("data", Data),
         Port(),
-        Platform(),
+        OrProblem("platform", Platform),
         .. Variables(),
     ];
 
-    /// <summary>Every option of a training with its origin; one that cannot be read is a problem.</summary>
-    public (IReadOnlyList<OptionOrigin> Options, IReadOnlyList<Finding> Problems) Options(IEnumerable<Setting> settings)
+    /// <summary>What a training would refuse of its options before it loads data: those that cannot be read, and those that contradict each other.</summary>
+    /// <param name="settings">Its options.</param>
+    public IEnumerable<Finding> Refused(IEnumerable<Setting> settings)
     {
-        var options = new List<OptionOrigin>();
-        var problems = new List<Finding>();
-        foreach (var setting in settings.Where(setting => !setting.IsHidden))
+        var found = values.Problems.ToList();
+        foreach (var setting in settings)
         {
-            var text = values.Text(setting);
-            options.Add(new OptionOrigin(setting.Name, text ?? setting.DefaultText, Word(values.Origin(setting)), text is null ? null : values.Place(setting)));
-            try
+            if (values.Text(setting) is { } text)
             {
-                if (text is not null)
-                {
-                    setting.Check(text, values.Place(setting));
-                }
-            }
-            catch (InvalidInputException e)
-            {
-                problems.Add(Finding.Problem("option", e.Message));
+                Try(() => setting.Check(text, values.Place(setting)));
             }
         }
 
-        return (options, problems);
+        var run = values;
+        Try(() =>
+        {
+            if (RunOrigin.From(values, surroundings) is { GoesOn: true, Path: { } path } && RunDirectory.Open(path).RunPath is var file && File.Exists(file))
+            {
+                run = values.Over(ConfigFile.Read(file));
+            }
+        });
+        Try(() => RunRequest.From(run, surroundings).ToRecordedSpec());
+        Try(() => Membership.OfTraining(values));
+        if (values.Origin(CommonOptions.Workers) != SettingOrigin.Platform)
+        {
+            Try(() => TrainVerb.RequireNoAddress(values));
+        }
+
+        // The workers that it starts find these in their environment, and end by them.
+        foreach (var setting in HasWorkers() ? new WorkerVerb().Settings.Except(settings) : [])
+        {
+            if (surroundings.Variable(setting.Variable) is { Length: > 0 } text && !setting.IsHidden)
+            {
+                Try(() => setting.Check(text, setting.Variable));
+            }
+        }
+
+        // Whoever reads an option that cannot be read says the same of it.
+        return found.Distinct().Select(message => Finding.Problem("option", message));
+
+        bool HasWorkers()
+        {
+            var workers = 0;
+            Try(() => workers = values.Get(CommonOptions.Workers, 0));
+            return workers > 0;
+        }
+
+        void Try(Action check)
+        {
+            try
+            {
+                check();
+            }
+            catch (InvalidInputException e)
+            {
+                found.Add(e.Message);
+            }
+        }
+    }
+
+    /// <summary>Every option of a training with its origin.</summary>
+    public IReadOnlyList<OptionOrigin> Options(IEnumerable<Setting> settings) =>
+    [
+        .. settings.Where(setting => !setting.IsHidden).Select(setting => values.Text(setting) is { } text
+            ? new OptionOrigin(setting.Name, text, Word(values.Origin(setting)), values.Place(setting))
+            : new OptionOrigin(setting.Name, setting.DefaultText, Word(SettingOrigin.Default), null)),
+    ];
+
+    private static Finding OrProblem(string topic, Func<Finding> look)
+    {
+        try
+        {
+            return look();
+        }
+        catch (InvalidInputException e)
+        {
+            return Finding.Problem(topic, e.Message);
+        }
     }
 
     private static string Word(SettingOrigin origin) => origin switch
@@ -124,17 +190,28 @@ internal sealed class Examination(SettingValues values, Surroundings surrounding
     {
         var named = values.FindText(CommonOptions.Data);
         var root = named is not null ? surroundings.Resolve(named) : UserCache.Directory(surroundings.Variable, OperatingSystem.IsWindows());
-        var wanted = values.Text(CommonOptions.Dataset) ?? DatasetCatalog.Mnist.Name;
-        if (DatasetCatalog.All.FirstOrDefault(entry => entry.Name == wanted) is not { } entry)
+        var wanted = values.FindText(CommonOptions.Dataset) ?? DatasetCatalog.Mnist.Name;
+        if (DatasetPath.TryParse(wanted)?.Resolve(surroundings.Resolve) is { } path)
         {
-            return Finding.Note("data", $"'{wanted}' is read where it lies when the run begins");
+            return Data(path);
         }
 
+        var entry = DatasetCatalog.Find(wanted);
         var directory = Path.Combine(root, entry.Name);
         return entry.IsBuiltIn ? Finding.Ok("data", $"{entry.Name} is drawn by this program")
             : DatasetDirectory.IsComplete(directory, entry) ? Finding.Ok("data", $"{entry.Name} in {directory}")
-            : named is not null ? Finding.Problem("data", $"{entry.Name} is not in {directory}, which {values.Place(CommonOptions.Data)} names; 'disttrain data fetch --data {named}' puts it there")
-            : Finding.Note("data", $"{entry.Name} is not in {directory}: the first run downloads it, or name a directory that has it with --data");
+            : named is not null ? Finding.Problem("data", $"{entry.Name} is {DataVerb.NotHere(entry, directory, named)}, where {values.Place(CommonOptions.Data)} says to look")
+            : entry.Mirrors.Count == 0 ? Finding.Problem("data", $"{entry.Name} is {DataVerb.NotHere(entry, directory, named)}, or name the directory above with --data")
+            : Finding.Note("data", $"{entry.Name} is not here: the first run downloads it into {directory}, or name a directory that has it with --data");
+    }
+
+    /// <summary>One that is named by where it lies.</summary>
+    private Finding Data(DatasetPath path)
+    {
+        var isFile = path.Kind == DatasetPathKind.Csv;
+        return path.Paths.FirstOrDefault(part => isFile ? !File.Exists(part) : !Directory.Exists(part)) is { } missing
+            ? Finding.Problem("data", $"{values.Place(CommonOptions.Dataset)} is '{values.Text(CommonOptions.Dataset)}', but there is no {(isFile ? "file" : "directory")} {missing}. Name what is there: {DatasetPath.Forms}.")
+            : Finding.Ok("data", $"{path.Name} is there, and read when the run begins");
     }
 
     /// <summary>Where a coordinator listens unless told otherwise.</summary>
@@ -152,28 +229,22 @@ internal sealed class Examination(SettingValues values, Surroundings surrounding
         }
     }
 
-    private Finding Platform()
-    {
-        try
-        {
-            return SlurmStep.Find(surroundings.Variable) is { } step
-                ? Finding.Ok("platform", Invariant($"Slurm: task {step.Rank} of {step.TaskCount}"))
-                : Finding.Ok("platform", "none: neither Slurm nor a Kubernetes job started this process");
-        }
-        catch (InvalidInputException e)
-        {
-            return Finding.Problem("platform", e.Message);
-        }
-    }
+    private Finding Platform() =>
+        SlurmStep.Find(surroundings.Variable) is { } step ? Finding.Ok("platform", Invariant($"Slurm: task {step.Rank} of {step.TaskCount}"))
+        : PlatformValues.Find(CommonOptions.WorkerName, surroundings.Variable) is var (name, place) ? Finding.Ok("platform", $"Kubernetes: a pod of an indexed job, by {place}; a worker in it is named {name}")
+        : Finding.Ok("platform", "none: neither Slurm nor an indexed job of Kubernetes started this process");
 
-    /// <summary>A variable that no option reads is most likely a mistyped one.</summary>
+    /// <summary>A variable that no option reads, but whose name is almost that of one that is read, is most likely a mistyped one.</summary>
     private IEnumerable<Finding> Variables()
     {
-        var known = DistTrainCommand.Verbs.SelectMany(verb => verb.Settings).Where(setting => !setting.IsHidden).Select(setting => setting.Variable).Distinct().ToList();
-        return surroundings.VariableNames
-            .Where(name => name.StartsWith("DISTTRAIN_", StringComparison.Ordinal) && !known.Contains(name))
-            .Order(StringComparer.Ordinal)
-            .Select(name => Finding.Note("variable", $"{name} is set, and no option reads it.{NearestName.Suggestion(name, known)}"));
+        // Without the prefix, which all have in common and which would make them all alike.
+        var known = DistTrainCommand.Verbs.SelectMany(verb => verb.Settings).Where(setting => !setting.IsHidden).Select(setting => setting.Variable[Prefix.Length..]).Distinct().ToList();
+        return
+            from name in surroundings.VariableNames.Order(StringComparer.Ordinal)
+            where name.StartsWith(Prefix, StringComparison.Ordinal) && !known.Concat(OfOthers).Contains(name[Prefix.Length..])
+            let meant = NearestName.Find(name[Prefix.Length..], known)
+            where meant is not null
+            select Finding.Note("variable", $"{name} is set, and no option reads it. Did you mean '{Prefix}{meant}'?");
     }
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

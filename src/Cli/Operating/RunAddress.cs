@@ -66,7 +66,7 @@ public sealed record RunAddress(EndPoint EndPoint, Target? Target, string? Direc
         if (holder.Address is not { } text)
         {
             throw new InvalidInputException(
-                $"The run in {directory} (process {holder.ProcessId} on {holder.Host}) has no server, because it trains in its own process (--workers 0), or is only starting: nothing can ask it. A signal stops it; --workers 1 makes it answer.");
+                $"The run in {directory} (process {holder.ProcessId} on {holder.Host}) has no server, because it has ended, trains in its own process (--workers 0), or is only starting: nothing can ask it. A signal stops it; --workers 1 makes it answer.");
         }
 
         var isSecure = text.StartsWith(SecurePrefix, StringComparison.Ordinal);

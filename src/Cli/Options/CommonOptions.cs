@@ -66,7 +66,7 @@ public static class CommonOptions
 
     /// <summary>--activation</summary>
     public static readonly Setting<string> Activation = Settings.Name(
-        "--activation", $"Between the layers of {MultiLayer}: relu, sigmoid, tanh. Default relu.", ["relu", "sigmoid", "tanh"]);
+        "--activation", $"Activation between the layers of {MultiLayer}: relu, sigmoid, tanh. Default relu.", ["relu", "sigmoid", "tanh"]);
 
     /// <summary>--initializer</summary>
     public static readonly Setting<string> Initializer = Settings.Name(
@@ -144,7 +144,7 @@ public static class CommonOptions
         "--lr", $"Learning rate, above 0. Default {LearningRates()}.", x => x > 0, "above 0");
 
     /// <summary>--momentum</summary>
-    public static readonly Setting<double> Momentum = Decay("--momentum", "Of momentum and nesterov, in [0, 1). Default 0.9.");
+    public static readonly Setting<double> Momentum = Decay("--momentum", "Share of the last update that goes on, in momentum and nesterov, in [0, 1). Default 0.9.");
 
     /// <summary>--alpha</summary>
     public static readonly Setting<double> Alpha = Decay("--alpha", "Smoothing of rmsprop, in [0, 1). Default 0.99.");
@@ -160,7 +160,7 @@ public static class CommonOptions
         "--epsilon", "Added to the root in adagrad, rmsprop, adam, adamw and lamb, at least 0. Default 1e-8, adagrad 1e-10, lamb 1e-6.", x => x >= 0, "of at least 0");
 
     /// <summary>--seed</summary>
-    public static readonly Setting<ulong> Seed = SeedOption("--seed", $"Of every random number in the run. Default {DefaultSeed}.");
+    public static readonly Setting<ulong> Seed = SeedOption("--seed", $"Seed of every random number in the run. Default {DefaultSeed}.");
 
     /// <summary>--shards</summary>
     public static readonly Setting<int> Shards = Settings.Count(
@@ -315,7 +315,7 @@ public static class CommonOptions
 
     /// <summary>--shard</summary>
     public static readonly Setting<int> Shard = Settings.Count(
-        "--shard", "Compute shard I, from 0, of the update that led to the parameters after step T, and print what stands for its partial.", 0, RunSpec.MaximumShardCount - 1);
+        "--shard", "Compute shard N, from 0, of the update that led to the parameters after step T, and print what stands for its partial.", 0, RunSpec.MaximumShardCount - 1);
 
     /// <summary>--end-with-input, which <c>train</c> passes to the workers it starts</summary>
     public static readonly Setting<bool> EndWithInput = Settings.Flag("--end-with-input", "End when standard input is closed.", hidden: true);

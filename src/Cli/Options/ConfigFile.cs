@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using DistTrain.Cli.Runs;
 using DistTrain.Core;
 using DistTrain.Core.Data;
 using DistTrain.Core.Formats;
@@ -103,6 +104,11 @@ public sealed class ConfigFile
         // InvalidOperationException: bytes that are no UTF-8, and escapes that are no characters.
         catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
         {
+            if (IsCutOff(json))
+            {
+                throw new InvalidInputException($"{path} (line {LineOf(json, json.Length)}): {CutOff(json, path)}", e);
+            }
+
             // A nested reader counts its lines from the member's value on; the outer one from the file's start.
             var at = e is JsonException { LineNumber: { } inner } ? e.Data.Contains(Nested) ? line + (int)inner : (int)inner + 1 : line;
             throw new InvalidInputException($"{path} (line {at}): {Reason(e)}", e);
@@ -112,6 +118,33 @@ public sealed class ConfigFile
     }
 
     private const string Nested = "nested";
+
+    /// <summary>Whether the text ends in the middle: it is a beginning of something that could be read.</summary>
+    private static bool IsCutOff(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json, isFinalBlock: false, new JsonReaderState(new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true }));
+        try
+        {
+            while (reader.Read())
+            {
+            }
+
+            return reader.TokenType == JsonTokenType.None || reader.CurrentDepth > 0 || reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    private static string CutOff(ReadOnlySpan<byte> json, string path)
+    {
+        var what = json.TrimStart(" \t\r\n"u8).IsEmpty ? "the file is empty." : "the file ends too early; it has been cut off.";
+        // Only a run's own file has another place where the same is written.
+        return System.IO.Path.GetFileName(path) == RunDirectory.RunFileName
+            ? $"{what} Bring it back from a copy; or move it away, and 'disttrain train --resume auto --out {System.IO.Path.GetDirectoryName(path)}' makes it anew from the newest checkpoint."
+            : what;
+    }
 
     private void ReadMember(string member, ref Utf8JsonReader reader, ReadOnlySpan<byte> json, int line)
     {

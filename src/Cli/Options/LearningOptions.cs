@@ -31,7 +31,7 @@ public static class LearningOptions
 
     /// <summary>--decay-steps</summary>
     public static readonly Setting<long> DecaySteps = Settings.Integer(
-        "--decay-steps", "After the warm-up: steps between two falls of step (needed), or to the end of cosine (default: the run's). At least 1.", 1);
+        "--decay-steps", "After the warm-up: steps between two falls of step, which needs it, or to the end of cosine. At least 1. Default for cosine the rest of the run.", 1);
 
     /// <summary>--gamma</summary>
     public static readonly Setting<double> Gamma = Settings.Number(

@@ -26,6 +26,7 @@ public enum SettingOrigin
 public sealed class SettingValues
 {
     private readonly Dictionary<Setting, (string Text, SettingOrigin Origin, string Place)> _given = [];
+    private readonly List<string> _problems = [];
 
     private SettingValues(ConfigFile? file) => File = file;
 
@@ -35,18 +36,27 @@ public sealed class SettingValues
     /// <summary>The configuration file, if <c>--config</c> named one.</summary>
     public ConfigFile? File { get; }
 
+    /// <summary>What could not be read, where <see cref="Collect"/> was to go on; in the order in which it was looked at.</summary>
+    public IReadOnlyList<string> Problems => _problems;
+
     /// <summary>Collects what was given.</summary>
     /// <param name="options">The verb's options as the parser knows them.</param>
     /// <param name="parsed">The command line.</param>
     /// <param name="surroundings">For the environment.</param>
     /// <param name="isTask">Whether a platform may have started the verb: see <see cref="Verbs.Verb.IsTask"/>.</param>
+    /// <param name="goesOn">Whether what cannot be read is left out and told by <see cref="Problems"/>: see <see cref="Verbs.Verb.TellsProblems"/>.</param>
     /// <exception cref="Core.InvalidInputException">The configuration file, or what the platform says, cannot be used.</exception>
-    public static SettingValues Collect(IReadOnlyDictionary<Setting, Option<string?>> options, ParseResult parsed, Surroundings surroundings, bool isTask)
+    public static SettingValues Collect(
+        IReadOnlyDictionary<Setting, Option<string?>> options, ParseResult parsed, Surroundings surroundings, bool isTask, bool goesOn = false)
     {
         var commandLine = FromCommandLine(options, parsed);
-        var path = commandLine.GetValueOrDefault(CommonOptions.Config)
-            ?? (options.ContainsKey(CommonOptions.Config) ? FromEnvironment(CommonOptions.Config, surroundings) : null);
-        var values = new SettingValues(path is null ? null : ConfigFile.Read(surroundings.Resolve(path)));
+        var (path, place) = commandLine.TryGetValue(CommonOptions.Config, out var given)
+            ? (given, CommonOptions.Config.Name)
+            : (options.ContainsKey(CommonOptions.Config) ? FromEnvironment(CommonOptions.Config, surroundings) : null, CommonOptions.Config.Variable);
+        var problems = new List<string>();
+        ConfigFile? file = null;
+        Try(() => file = path is null ? null : ConfigFile.Read(surroundings.Resolve(CommonOptions.Config.Read(path, place))));
+        var values = new SettingValues(file);
         foreach (var setting in options.Keys)
         {
             if (commandLine.TryGetValue(setting, out var text))
@@ -55,12 +65,25 @@ public sealed class SettingValues
             }
             else
             {
-                values.TakeFromSurroundings(setting, surroundings, isTask);
+                Try(() => values.TakeFromSurroundings(setting, surroundings, isTask));
             }
         }
 
         values.TakeFromFile(options.Keys);
+        values._problems.AddRange(problems);
         return values;
+
+        void Try(Action read)
+        {
+            try
+            {
+                read();
+            }
+            catch (Core.InvalidInputException e) when (goesOn)
+            {
+                problems.Add(e.Message);
+            }
+        }
     }
 
     /// <summary>The same options, and some that the verb does not take on its command line, from the environment, the platform and the configuration file.</summary>

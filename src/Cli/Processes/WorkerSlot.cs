@@ -19,6 +19,7 @@ internal sealed record WorkerSlotSetup(
 internal sealed class WorkerSlot : IAsyncDisposable
 {
     private const int LinesKept = 3;
+    private const string StackFrame = "   at ";
 
     /// <summary>A worker that is asked to leave finishes its lease, which takes it ten seconds at most, and says goodbye.</summary>
     private static readonly TimeSpan LeavePatience = TimeSpan.FromSeconds(15);
@@ -258,6 +259,12 @@ internal sealed class WorkerSlot : IAsyncDisposable
         lock (_log)
         {
             _log.Write(line);
+            if (line.StartsWith(StackFrame, StringComparison.Ordinal))
+            {
+                // What a crash is, the runtime says in the line before; where, is a matter for the log.
+                return;
+            }
+
             _lastLines.Enqueue(line);
             if (_lastLines.Count > LinesKept)
             {

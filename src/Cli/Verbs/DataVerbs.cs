@@ -21,6 +21,14 @@ public abstract class DataVerb : Verb
     private protected static DatasetPath? FindPath(VerbCall call) =>
         call.Values.FindText(CommonOptions.Dataset) is { } name ? DatasetPath.TryParse(name)?.Resolve(call.Surroundings.Resolve) : null;
 
+    /// <summary>That a dataset is not here, and what puts it there: "not here; …".</summary>
+    /// <param name="entry">The dataset, which is not built in.</param>
+    /// <param name="directory">Of its files.</param>
+    /// <param name="data">What <c>--data</c> says; null if it says nothing.</param>
+    internal static string NotHere(DatasetEntry entry, string directory, string? data) => entry.Mirrors.Count > 0
+        ? $"not here; 'disttrain data fetch --dataset {entry.Name}{(data is null ? "" : $" --data {data}")}' puts it into {directory}"
+        : $"not here; put {string.Join(", ", entry.Files.Select(file => file.Name))} (plain or .gz) into {directory}";
+
     /// <summary>Where its files are or go: <c>--data</c>, else the user's cache.</summary>
     private protected static string FindDirectory(VerbCall call, DatasetEntry entry) => Path.Combine(
         call.Values.FindText(CommonOptions.Data) is { } path
@@ -55,8 +63,7 @@ public sealed class DataListVerb : DataVerb
             var directory = FindDirectory(call, entry);
             var state = entry.IsBuiltIn ? "built in"
                 : DatasetDirectory.IsComplete(directory, entry) ? $"in {directory}"
-                : entry.Mirrors.Count > 0 ? $"not here; 'disttrain data fetch --dataset {entry.Name}' puts it into {directory}"
-                : $"not here; put {string.Join(", ", entry.Files.Select(file => file.Name))} (plain or .gz) into {directory}";
+                : NotHere(entry, directory, call.Values.FindText(CommonOptions.Data));
             call.Surroundings.Output.WriteLine($"{entry.Name,NameWidth}  {entry.Description}\n{"",NameWidth}  {state}");
         }
 

@@ -23,6 +23,9 @@ public sealed class DiffVerb : Verb
     public override IReadOnlyList<string> ArgumentNames { get; } = ["RUN_A", "RUN_B"];
 
     /// <inheritdoc/>
+    public override string ArgumentHelp => "A run directory, also of a run that is going on; nothing is written there.";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } = [CommonOptions.Data, CommonOptions.Threads, CommonOptions.Json];
 
     /// <inheritdoc/>

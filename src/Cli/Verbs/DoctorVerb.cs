@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using DistTrain.Cli.Doctor;
 using DistTrain.Cli.Options;
+using DistTrain.Core;
 
 namespace DistTrain.Cli.Verbs;
 
@@ -27,15 +28,18 @@ public sealed partial class DoctorVerb : Verb
     public override bool IsTask => true;
 
     /// <inheritdoc/>
+    public override bool TellsProblems => true;
+
+    /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings => OfTraining;
 
     /// <inheritdoc/>
     public override Task<int> RunAsync(VerbCall call)
     {
         var examination = new Examination(call.Values, call.Surroundings);
-        var (options, problems) = examination.Options(Settings);
-        IReadOnlyList<Finding> findings = [.. examination.All(), .. problems];
-        if (call.Values.Get(CommonOptions.Json, false))
+        var options = examination.Options(Settings);
+        IReadOnlyList<Finding> findings = [.. examination.All().Concat(examination.Refused(Settings)).DistinctBy(finding => finding.Detail)];
+        if (IsJson(call.Values))
         {
             call.Surroundings.Output.WriteLine(JsonSerializer.Serialize(new DoctorLine("doctor", findings, options), DoctorJson.Readable.DoctorLine));
         }
@@ -45,6 +49,19 @@ public sealed partial class DoctorVerb : Verb
         }
 
         return Task.FromResult(findings.Any(finding => finding.State == "problem") ? ExitCode.WrongUse : ExitCode.Done);
+    }
+
+    /// <summary>What cannot be read is one of the problems to tell of.</summary>
+    private static bool IsJson(SettingValues values)
+    {
+        try
+        {
+            return values.Get(CommonOptions.Json, false);
+        }
+        catch (InvalidInputException)
+        {
+            return false;
+        }
     }
 
     private static void Write(TextWriter output, IReadOnlyList<Finding> findings, IReadOnlyList<OptionOrigin> options)

@@ -37,6 +37,9 @@ public sealed partial class EvaluateVerb : Verb
     public override string? ArgumentName => "RUN";
 
     /// <inheritdoc/>
+    public override string ArgumentHelp => "Directory of a finished run; leave it out with --model and --weights.";
+
+    /// <inheritdoc/>
     public override bool ArgumentIsOptional => true;
 
     /// <inheritdoc/>
@@ -67,6 +70,17 @@ public sealed partial class EvaluateVerb : Verb
         }
 
         var directory = RunDirectory.Open(surroundings.Resolve(call.Argument));
+        if (!File.Exists(directory.RunPath))
+        {
+            throw new InvalidInputException($"{directory.FullPath} holds no run: it has no {RunDirectory.RunFileName}. 'disttrain train' prints where it puts its runs.");
+        }
+
+        if (!File.Exists(directory.ParametersPath))
+        {
+            throw new InvalidInputException(
+                $"{directory.FullPath} has no {RunDirectory.ParametersFileName}: the run has not come to its end. 'disttrain train --resume {directory.FullPath}' goes on with it; 'disttrain inspect --health {directory.FullPath}' looks at its newest checkpoint.");
+        }
+
         // The run's own file stands where --config does for training: below what the options say; but its model is its own.
         var request = RunRequest.From(values.Without(OfWeights).Over(ConfigFile.Read(directory.RunPath)), surroundings);
         using var parameters = new ParameterSet(request.Model.ParameterLayout());

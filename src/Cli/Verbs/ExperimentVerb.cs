@@ -30,6 +30,9 @@ public sealed partial class ExperimentVerb : Verb
     public override string ArgumentName => "NAME";
 
     /// <inheritdoc/>
+    public override string ArgumentHelp => "Which one; list names them.";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
         CommonOptions.Workers, CommonOptions.Threads, CommonOptions.Seed, CommonOptions.Data, CommonOptions.Dataset, Quick, Out, CommonOptions.Json,

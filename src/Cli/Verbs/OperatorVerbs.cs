@@ -123,6 +123,9 @@ public sealed class ScaleVerb : OperatorVerb
     /// <inheritdoc/>
     public override string? ArgumentName => "N";
 
+    /// <inheritdoc/>
+    public override string ArgumentHelp => "Worker processes, 0 to 1024.";
+
     private protected override void Check(VerbCall call) => Count(call);
 
     private protected override async Task AskAsync(VerbCall call, CoordinatorClient client, StatusReply status)

@@ -29,6 +29,9 @@ public sealed partial class ReportVerb : Verb
     public override string? ArgumentName => "RUN";
 
     /// <inheritdoc/>
+    public override string ArgumentHelp => "Run directories: one to be reported, several to be compared.";
+
+    /// <inheritdoc/>
     public override bool ArgumentMayRepeat => true;
 
     /// <inheritdoc/>

@@ -14,7 +14,7 @@ public sealed class SearchVerb : Verb
         "Search hyperparameters: any option of train may be a range, log:1e-4..1, lin:0.5..0.99 or list:50,100. The trials and results are the same for any number of workers.";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Example> Examples => [new("search --lr log:1e-4..1 --hidden list:50,100 --trials 40 --workers 2", "forty trials on two processes")];
+    public override IReadOnlyList<Example> Examples => [new("search --model multi-layer --hidden list:50,100 --lr log:1e-4..1 --trials 40 --workers 2", "forty trials on two processes")];
 
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =

@@ -129,6 +129,9 @@ public sealed class TokenRevokeVerb : TokenVerb
     public override string? ArgumentName => "ID";
 
     /// <inheritdoc/>
+    public override string ArgumentHelp => "The token's, as 'disttrain token list' shows it.";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } = [CommonOptions.Identity];
 
     private protected override void Change(VerbCall call, IdentityDirectory identity)

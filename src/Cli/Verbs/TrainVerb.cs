@@ -21,7 +21,7 @@ public sealed class TrainVerb : Verb
     public override IReadOnlyList<Example> Examples =>
     [
         new("train --workers 2", "MNIST on two worker processes, as good as in one"),
-        new("train --workers 0 --model lenet-5 --epochs 10 --optimizer adam --lr 0.001", "a convolutional network in this process"),
+        new("train --model lenet-5 --epochs 10 --optimizer adam --lr 0.001", "a convolutional network in this process"),
         new("train --workers 3 --resume auto --out runs/mine", "go on where a run stopped, with another number of workers"),
     ];
 
@@ -67,8 +67,9 @@ public sealed class TrainVerb : Verb
             ? DefaultThreads(workers, call.Values.Get(CommonOptions.Threads, 1))
             : call.Values.Get(CommonOptions.Threads, DefaultThreads(workers, call.Surroundings.Cores));
 
-    /// <summary>Others' files and environments may hold an address: it does no harm.</summary>
-    private static void RequireNoAddress(SettingValues values)
+    /// <summary>Outside a task of Slurm nobody is served. Others' files and environments may hold an address: it does no harm.</summary>
+    /// <exception cref="InvalidInputException">The command line holds one.</exception>
+    internal static void RequireNoAddress(SettingValues values)
     {
         foreach (var setting in (Setting[])[CommonOptions.Listen, CommonOptions.Insecure])
         {

@@ -39,6 +39,9 @@ public abstract class Verb
     /// <summary>Whether Slurm or Kubernetes may start it as one of many tasks: what they say about the task is then an option's value.</summary>
     public virtual bool IsTask => false;
 
+    /// <summary>Whether options that cannot be read are what it tells of, rather than a reason to end.</summary>
+    public virtual bool TellsProblems => false;
+
     /// <summary>The options it takes.</summary>
     public abstract IReadOnlyList<Setting> Settings { get; }
 
@@ -53,6 +56,9 @@ public abstract class Verb
 
     /// <summary>The arguments that are no options, where there may be several.</summary>
     public virtual IReadOnlyList<string> ArgumentNames => ArgumentName is { } name ? [name] : [];
+
+    /// <summary>One line for each of <see cref="ArgumentNames"/>, or one for all.</summary>
+    public virtual string ArgumentHelp => "";
 
     /// <summary>Does it.</summary>
     /// <returns>The exit code.</returns>

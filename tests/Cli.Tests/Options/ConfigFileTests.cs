@@ -7,7 +7,11 @@ namespace DistTrain.Cli.Tests.Options;
 public sealed class ConfigFileTests
 {
     [Theory]
-    [InlineData("", 1, "")]
+    [InlineData("", 1, "the file is empty")]
+    [InlineData("{", 1, "has been cut off")]
+    [InlineData("{\n  \"batchSize\": ", 2, "has been cut off")]
+    [InlineData("{\n  \"batchSize\": 1", 2, "has been cut off")]
+    [InlineData("{\n  \"seed\": 1,\n  \"model\": { \"name\": \"x\",\n \"la", 4, "has been cut off")]
     [InlineData("[1]", 1, "must be an object")]
     [InlineData("{\n  \"batchSize\": 10\n  \"seed\": 1\n}", 3, "")]
     [InlineData("{\n  \"batchsize\": 10\n}", 2, "Did you mean 'batchSize'?")]

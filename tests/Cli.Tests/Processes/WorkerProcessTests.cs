@@ -224,6 +224,26 @@ public sealed class WorkerProcessTests : IDisposable
         Assert.All(Happened("exited"), exited => Assert.Contains("it is not started again", exited.GetProperty("reason").GetString(), StringComparison.Ordinal));
     }
 
+    /// <summary>The root cause, not the end of a stack trace; that is in the log.</summary>
+    [Fact]
+    public async Task Train_AWorkerCrashes_SaysWhichAndHowAndOfWhatAndWhereItsLogIs()
+    {
+        _command.Surroundings = _command.Surroundings with
+        {
+            Self = ["/bin/sh", "-c", "echo Unhandled exception. OutOfMemoryException >&2; for frame in 1 2 3 4; do echo \"   at A.B($frame)\" >&2; done; kill -ABRT $$"],
+        };
+
+        Assert.Equal(3, await _command.RunAsync("train", "--json", "--out", "run", "--workers", "1", "--start-timeout", "1", "--epochs", "1"));
+
+        var exited = Happened("exited")[0];
+        Assert.StartsWith("local-1 (pid ", exited.GetProperty("worker").GetString(), StringComparison.Ordinal);
+        var reason = exited.GetProperty("reason").GetString()!;
+        Assert.StartsWith("killed by signal 6, after saying: Unhandled exception. OutOfMemoryException", reason, StringComparison.Ordinal);
+        Assert.DoesNotContain("A.B", reason, StringComparison.Ordinal);
+        Assert.EndsWith(_command.File("run/worker-1.log"), reason, StringComparison.Ordinal);
+        Assert.Contains("   at A.B(4)", await File.ReadAllTextAsync(_command.File("run/worker-1.log"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Train_AllWorkersDieAgainAndAgain_ExitsWith3()
     {

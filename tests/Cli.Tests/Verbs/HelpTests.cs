@@ -1,3 +1,9 @@
+using System.CommandLine;
+using System.Text.RegularExpressions;
+using DistTrain.Cli.Comparison;
+using DistTrain.Cli.Options;
+using DistTrain.Cli.Runs;
+using DistTrain.Cli.Search;
 using DistTrain.Cli.Verbs;
 
 namespace DistTrain.Cli.Tests.Verbs;
@@ -7,7 +13,11 @@ public sealed class HelpTests : IDisposable
 {
     private readonly CommandRun _command = new();
 
-    public static TheoryData<string, string> Examples => new(DistTrainCommand.Verbs.SelectMany(verb => verb.Examples.Select(example => (verb.Name, example.Arguments))));
+    public static TheoryData<string, string> Examples => new(
+    [
+        .. DistTrainCommand.Verbs.SelectMany(verb => verb.Examples.Select(example => (verb.Name, example.Arguments))),
+        .. HelpWithExamples.Beginning.Where(example => !example.Arguments.EndsWith("--help", StringComparison.Ordinal)).Select(example => (example.Arguments.Split(' ')[0], example.Arguments)),
+    ]);
 
     public void Dispose() => _command.Dispose();
 
@@ -27,6 +37,27 @@ public sealed class HelpTests : IDisposable
         Assert.Equal(verb.Split(' ')[^1], parsed.CommandResult.Command.Name);
     }
 
+    /// <summary>Nor is one good that the verb refuses: every value can be read, and together they are what it asks for.</summary>
+    [Theory]
+    [MemberData(nameof(Examples))]
+    public void Example_IsWhatTheVerbAsksFor(string verb, string example)
+    {
+        _command.Write("run.json", "{}");
+        var words = example.Split(" >")[0].Split(' ');
+
+        Ask(DistTrainCommand.Verbs.Single(known => known.Name == verb), words[verb.Split(' ').Length..]);
+    }
+
+    /// <summary>The README's, which stands in the row of its verb.</summary>
+    [Fact]
+    public async Task ExampleOfTheReadme_IsWhatSearchAsksFor()
+    {
+        var readme = await File.ReadAllTextAsync(Path.Combine(Source.Root, "README.md"), TestContext.Current.CancellationToken);
+        var options = Regex.Match(readme, @"^\| `disttrain search` \|.*?`(--[^`]*)`", RegexOptions.Multiline).Groups[1].Value;
+
+        Ask(new SearchVerb(), options.Split(' '));
+    }
+
     [Fact]
     public async Task Help_OfAVerb_EndsWithItsExamples()
     {
@@ -34,6 +65,21 @@ public sealed class HelpTests : IDisposable
 
         Assert.Contains("Examples:\n  disttrain train --workers 2\n", _command.Output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task Help_OfTheProgram_EndsWithWhereToBegin()
+    {
+        Assert.Equal(0, await _command.RunAsync("--help"));
+
+        Assert.Contains("Examples:\n  disttrain train\n", _command.Output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.All([ExitCode.Done, ExitCode.Failed, ExitCode.WrongUse, ExitCode.NotEnoughWorkers, ExitCode.Checkpointed], code => Assert.Matches($@"\b{code} [a-z]", _command.Output));
+        Assert.Contains(CommonOptions.BatchSize.Variable, _command.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>Somebody new does not know what N or NAME stands for.</summary>
+    [Fact]
+    public void Arguments_OfVerbs_AreExplained() =>
+        Assert.All(DistTrainCommand.Verbs.Where(verb => verb.ArgumentNames.Count > 0 && !verb.IsHidden), verb => Assert.NotEqual("", verb.ArgumentHelp));
 
     [Theory]
     [InlineData("tr", "train")]
@@ -65,5 +111,41 @@ public sealed class HelpTests : IDisposable
         Assert.Equal(2, await _command.RunAsync("completion", "tcsh"));
 
         Assert.Contains("bash, zsh, fish", _command.Error, StringComparison.Ordinal);
+    }
+
+    private void Ask(Verb verb, string[] words)
+    {
+        var command = new Command("verb");
+        var options = verb.Settings.ToDictionary(setting => setting, setting => setting.CreateOption());
+        options.Values.ToList().ForEach(command.Add);
+        verb.ArgumentNames.ToList().ForEach(name => command.Add(new Argument<string>(name) { Arity = ArgumentArity.ZeroOrOne }));
+        var values = SettingValues.Collect(options, command.Parse(words), _command.Surroundings, verb.IsTask);
+        foreach (var setting in verb is SearchVerb ? [] : verb.Settings.Where(values.Has))
+        {
+            setting.Check(values.Text(setting)!, setting.Name);
+        }
+
+        switch (verb)
+        {
+            case TrainVerb or DoctorVerb:
+                RunRequest.From(values, _command.Surroundings);
+                Membership.OfTraining(values);
+                TrainVerb.RequireNoAddress(values);
+                RunOrigin.From(values, _command.Surroundings);
+                break;
+            case CoordinatorVerb:
+                RunRequest.From(values, _command.Surroundings);
+                Membership.OfCoordinator(values);
+                break;
+            case SearchVerb:
+                SearchRequest.From(values, _command.Surroundings);
+                break;
+            case CompareVerb:
+                CompareRequest.From(values, _command.Surroundings);
+                break;
+            case EvaluateVerb or InspectVerb or GradCheckVerb:
+                RunRequest.ReadModel(values, _command.Surroundings);
+                break;
+        }
     }
 }
