@@ -23,6 +23,11 @@ internal sealed class LineFile : IDisposable
         (_path, _warn) = (path, warn);
         // Without a buffer: what could not be written is not tried again by Dispose.
         _stream = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
+        if (EndsInALine(path))
+        {
+            // Its writer was killed: what comes is not to become part of the line that it began.
+            Write("");
+        }
     }
 
     /// <summary>Adds a line.</summary>
@@ -49,6 +54,13 @@ internal sealed class LineFile : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _stream.Dispose();
+
+    /// <summary>Whether the file's last line has no end.</summary>
+    private static bool EndsInALine(string path)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        return stream.CanSeek && stream.Length > 0 && stream.Seek(-1, SeekOrigin.End) >= 0 && stream.ReadByte() != '\n';
+    }
 
     /// <summary>Takes back what was written of a line: a failed write has not moved the position.</summary>
     private void CutOff()

@@ -128,7 +128,7 @@ public sealed class RunDirectory
         : throw new InvalidInputException($"There is no run directory {path}. 'disttrain train' prints where it puts its runs.");
 
     /// <summary>Whether a run was begun there, however far it came.</summary>
-    public static bool HoldsRun(string path) => File.Exists(new RunDirectory(path).MetricsPath);
+    public static bool HoldsRun(string path) => new RunDirectory(path) is var run && (File.Exists(run.MetricsPath) || File.Exists(run.RunPath));
 
     /// <summary>What the run has recorded so far; of a line that is torn or not known, nothing. The run may go on meanwhile.</summary>
     public IEnumerable<RunEvent> ReadMetrics() => ReadLines(MetricsPath).Select(RunEvent.FromJson).OfType<RunEvent>();
@@ -143,8 +143,8 @@ public sealed class RunDirectory
 
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         using var reader = new StreamReader(stream);
-        // What is no file, such as a device, need not have an end.
-        while (stream.CanSeek && reader.ReadLine() is { } line)
+        // What is no file, such as a device, has no length, and need not have an end.
+        while (stream.CanSeek && stream.Length > 0 && reader.ReadLine() is { } line)
         {
             yield return line;
         }

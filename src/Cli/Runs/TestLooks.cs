@@ -5,34 +5,41 @@ using DistTrain.Core.Training;
 namespace DistTrain.Cli.Runs;
 
 /// <summary>
-/// Looks, while a run goes on, at what its network makes of the test samples, after an evaluation, on a thread of its own. It takes at most a hundredth of one
-/// processor's time: after short epochs it passes over some. What goes wrong with it is told once, and does not touch the run.
+/// Looks, while a run goes on and somebody watches, at what its network makes of the test samples, after an evaluation, on a thread of its own. It takes a hundredth of one
+/// processor's time: where that is not enough for all samples, it looks at the first ones. What goes wrong with it is told once, and does not touch the run.
 /// </summary>
 internal sealed class TestLooks : ITrainingObserver, IDisposable
 {
     private const int PartsOfTime = 100;
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
+
+    /// <summary>More often nobody looks.</summary>
+    private static readonly TimeSpan LeastInterval = TimeSpan.FromSeconds(1);
+
 
     private readonly RunSpec _spec;
     private readonly LabeledImages _test;
     private readonly TimeProvider _time;
+    private readonly Func<bool> _isWatched;
     private readonly Action<RunEvent> _tell;
     private readonly Action<Exception> _failed;
     private readonly CancellationTokenSource _ending = new();
     private readonly ParameterSet _parameters;
     private Task _looking = Task.CompletedTask;
     private long _began;
-    private TimeSpan _rest = TimeSpan.Zero;
+    private bool _hasLooked;
+    private bool _hasFailed;
 
     /// <summary>Begins with the first evaluation.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="test">Its test samples.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="isWatched">Whether it is worth while.</param>
     /// <param name="tell">Takes a <see cref="TestLook"/>, and a <see cref="FilterLook"/> where there are filters.</param>
     /// <param name="failed">Told why it has given up.</param>
-    public TestLooks(RunSpec spec, LabeledImages test, TimeProvider time, Action<RunEvent> tell, Action<Exception> failed)
+    public TestLooks(RunSpec spec, LabeledImages test, TimeProvider time, Func<bool> isWatched, Action<RunEvent> tell, Action<Exception> failed)
     {
-        (_spec, _test, _time, _tell, _failed) = (spec, test, time, tell, failed);
+        (_spec, _test, _time, _isWatched, _tell, _failed) = (spec, test, time, isWatched, tell, failed);
+        _began = time.GetTimestamp();
         _parameters = new ParameterSet(spec.Model.ParameterLayout());
     }
 
@@ -49,14 +56,16 @@ internal sealed class TestLooks : ITrainingObserver, IDisposable
     /// <inheritdoc/>
     public void EvaluationDone(long stepsDone, TrainingState state)
     {
-        if (!_looking.IsCompleted || _time.GetElapsedTime(_began) < _rest)
+        var since = _time.GetElapsedTime(_began);
+        if (_hasFailed || !_looking.IsCompleted || (_hasLooked && since < LeastInterval) || !_isWatched())
         {
             return;
         }
 
+        _hasLooked = true;
         _began = _time.GetTimestamp();
         state.Parameters.Values.CopyTo(_parameters.Values);
-        _looking = Task.Factory.StartNew(() => Look(stepsDone), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        _looking = Task.Factory.StartNew(() => Look(stepsDone, since / PartsOfTime), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     /// <inheritdoc/>
@@ -71,25 +80,23 @@ internal sealed class TestLooks : ITrainingObserver, IDisposable
     /// <summary>For the look that goes on.</summary>
     internal void Wait() => _looking.GetAwaiter().GetResult();
 
-    private void Look(long stepsDone)
+    private void Look(long stepsDone, TimeSpan longest)
     {
         try
         {
-            using var longest = new CancellationTokenSource(Longest, _time);
-            using var enough = CancellationTokenSource.CreateLinkedTokenSource(longest.Token, _ending.Token);
+            using var late = new CancellationTokenSource(longest, _time);
+            using var enough = CancellationTokenSource.CreateLinkedTokenSource(late.Token, _ending.Token);
             _tell(TestLook.Of(_spec, _parameters, stepsDone, _test, enough.Token));
             if (FilterLook.Of(_parameters) is { } filters)
             {
                 _tell(filters);
             }
-
-            _rest = PartsOfTime * _time.GetElapsedTime(_began);
         }
 #pragma warning disable CA1031 // A run is worth more than a look at it.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            _rest = TimeSpan.MaxValue;
+            _hasFailed = true;
             _failed(e);
         }
     }

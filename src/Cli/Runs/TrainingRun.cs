@@ -181,7 +181,7 @@ public sealed class TrainingRun : IDisposable
 
         feed.Show(Specification.Of(spec, run.Directory, workers));
         run.Log.Tail = feed.Warn;
-        return new TestLooks(spec, dataset.Test, _call.Surroundings.Time, feed.Show, e => run.Log.Failure(e, "What the network makes of the test samples is not shown any more."));
+        return new TestLooks(spec, dataset.Test, _call.Surroundings.Time, () => feed.HasReaders, feed.Show, e => run.Log.Failure(e, "What the network makes of the test samples is not shown any more."));
     }
 
     /// <summary>The last look, for the report; where it would take long, at the first of the test samples.</summary>

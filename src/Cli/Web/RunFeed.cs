@@ -58,6 +58,18 @@ public sealed class RunFeed : IRunView
     /// <inheritdoc/>
     public void Warn(string line) => Show(new LogLine(line));
 
+    /// <summary>Whether anybody reads on.</summary>
+    public bool HasReaders
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _readers.Count > 0;
+            }
+        }
+    }
+
     /// <summary>Everything so far that is kept, each a line of JSON.</summary>
     public IReadOnlyList<string> SoFar()
     {

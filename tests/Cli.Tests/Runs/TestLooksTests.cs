@@ -65,31 +65,29 @@ public sealed class TestLooksTests
         Assert.Null(FilterLook.Of(none));
     }
 
-    /// <summary>Ninety-nine parts of the time belong to the run.</summary>
+    /// <summary>Somebody has to watch, and not more than once in a second.</summary>
     [Fact]
-    public void Looks_TakeAHundredthOfTheTime()
+    public void Looks_AreForThoseWhoWatch()
     {
-        var time = new FakeTimeProvider();
+        var (time, isWatched) = (new FakeTimeProvider(), false);
         var told = new List<long>();
         using var state = Trainer.Run(SmallRun.Spec, SmallRun.Digits);
-        using var looks = new TestLooks(SmallRun.Spec, SmallRun.Digits.Test, time, happened =>
+        using var looks = new TestLooks(SmallRun.Spec, SmallRun.Digits.Test, time, () => isWatched, happened => told.Add(((TestLook)happened).Step), Fail);
+
+        After(1, seconds: 5);
+        isWatched = true;
+        After(2, seconds: 5);
+        After(3, seconds: 0.9);
+        After(4, seconds: 0.2);
+
+        Assert.Equal([2, 4], told);
+
+        void After(long step, double seconds)
         {
-            time.Advance(TimeSpan.FromSeconds(1));
-            told.Add(((TestLook)happened).Step);
-        }, Fail);
-
-        looks.EvaluationDone(1, state);
-        looks.Wait();
-        looks.EvaluationDone(2, state);
-        looks.Wait();
-        time.Advance(TimeSpan.FromSeconds(98));
-        looks.EvaluationDone(3, state);
-        looks.Wait();
-        time.Advance(TimeSpan.FromSeconds(2));
-        looks.EvaluationDone(4, state);
-        looks.Wait();
-
-        Assert.Equal([1, 4], told);
+            time.Advance(TimeSpan.FromSeconds(seconds));
+            looks.EvaluationDone(step, state);
+            looks.Wait();
+        }
     }
 
     /// <summary>What goes wrong with looking is told once, and nobody else notices.</summary>
@@ -98,7 +96,7 @@ public sealed class TestLooksTests
     {
         var failures = new List<string>();
         using var state = Trainer.Run(SmallRun.Spec, SmallRun.Digits);
-        using (var looks = new TestLooks(SmallRun.Spec, SmallRun.Digits.Test, TimeProvider.System, _ => throw new InvalidOperationException("broken"), e => failures.Add(e.Message)))
+        using (var looks = new TestLooks(SmallRun.Spec, SmallRun.Digits.Test, TimeProvider.System, () => true, _ => throw new InvalidOperationException("broken"), e => failures.Add(e.Message)))
         {
             looks.EvaluationDone(1, state);
             looks.Wait();

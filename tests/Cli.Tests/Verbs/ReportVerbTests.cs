@@ -106,6 +106,8 @@ public sealed partial class ReportVerbTests : IDisposable
         await File.AppendAllTextAsync(_command.File("run/metrics.jsonl"), "{\"event\":\"progr", TestContext.Current.CancellationToken);
 
         Assert.Equal(0, await _command.RunAsync("report", "run"));
+        Assert.Equal(0, await _command.RunAsync("train", "--json", "--resume", "auto", "--out", "run", "--steps", "4"));
+        Assert.Equal(2, Events("run/report.html")[0].Count(line => Name(line) == "started"));
     }
 
     private IReadOnlyList<IReadOnlyList<string>> Events(string file) =>
