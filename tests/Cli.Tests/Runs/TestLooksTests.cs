@@ -12,7 +12,7 @@ public sealed class TestLooksTests
     [Fact]
     public void ClassPredictions_AreThoseOfTheEvaluation()
     {
-        using var state = Trainer.Run(SmallRun.Spec, SmallRun.Digits);
+        using var state = Trained();
         var test = SmallRun.Digits.Test;
 
         var classes = ClassPredictions.Of(SmallRun.Spec.Model, state.Parameters, test, CancellationToken.None);
@@ -39,7 +39,7 @@ public sealed class TestLooksTests
     [Fact]
     public void Look_SaysWhatIsTakenForWhat()
     {
-        using var state = Trainer.Run(SmallRun.Spec, SmallRun.Digits);
+        using var state = Trained();
         var test = SmallRun.Digits.Test;
 
         var look = TestLook.Of(SmallRun.Spec, state.Parameters, 3, test, CancellationToken.None);
@@ -71,7 +71,7 @@ public sealed class TestLooksTests
     {
         var (time, isWatched) = (new FakeTimeProvider(), false);
         var told = new List<long>();
-        using var state = Trainer.Run(SmallRun.Spec, SmallRun.Digits);
+        using var state = Trained();
         using var looks = new TestLooks(SmallRun.Spec, SmallRun.Digits.Test, time, () => isWatched, happened => told.Add(((TestLook)happened).Step), Fail);
 
         After(1, seconds: 5);
@@ -95,7 +95,7 @@ public sealed class TestLooksTests
     public void Look_ThatFails_IsTheLast()
     {
         var failures = new List<string>();
-        using var state = Trainer.Run(SmallRun.Spec, SmallRun.Digits);
+        using var state = Trained();
         using (var looks = new TestLooks(SmallRun.Spec, SmallRun.Digits.Test, TimeProvider.System, () => true, _ => throw new InvalidOperationException("broken"), e => failures.Add(e.Message)))
         {
             looks.EvaluationDone(1, state);
@@ -105,6 +105,8 @@ public sealed class TestLooksTests
 
         Assert.Equal(["broken"], failures);
     }
+
+    private static TrainingState Trained() => Trainer.Run(SmallRun.Spec, SmallRun.Digits);
 
     private static void Fail(Exception e) => Assert.Fail(e.ToString());
 }

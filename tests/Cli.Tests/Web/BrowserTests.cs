@@ -94,9 +94,9 @@ public sealed class BrowserTests : IDisposable
     {
         Assert.SkipWhen(Browser.Program is null, "There is no Chromium here.");
         using var command = new CommandRun();
-        foreach (var (name, rate) in (ReadOnlySpan<(string, string)>)[("a", "0.1"), ("b", "0.1"), ("c", "0.01")])
+        foreach (var (name, rate) in ((string, string)[])[("a", "0.1"), ("b", "0.1"), ("c", "0.01")])
         {
-            Assert.Equal(0, command.RunAsync("train", "--json", "--epochs", "3", "--batch-size", "20", "--lr", rate, "--out", name).GetAwaiter().GetResult());
+            Assert.Equal(0, await command.RunAsync("train", "--json", "--epochs", "3", "--batch-size", "20", "--lr", rate, "--out", name));
         }
 
         Assert.Equal(0, await command.RunAsync("report", "a", "b", "c", "--file", "all.html"));
