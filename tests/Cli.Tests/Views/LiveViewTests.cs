@@ -174,7 +174,11 @@ public sealed class LiveViewTests : IDisposable
     {
         var surroundings = new Surroundings
         {
-            Output = TextWriter.Null, Error = TextWriter.Synchronized(_error), Variable = _ => null, Time = _time, ErrorIsTerminal = errorIsTerminal,
+            Output = TextWriter.Null,
+            Error = TextWriter.Synchronized(_error),
+            Variable = _ => null,
+            Time = _time,
+            ErrorIsTerminal = errorIsTerminal,
         };
         return new LiveView(_terminal.Profile, _terminal, surroundings) { Patience = patience ?? Deadline };
     }
@@ -192,7 +196,10 @@ public sealed class LiveViewTests : IDisposable
             (Width, Height, Screen) = (width, height, new TerminalScreen(width, height));
             Profile = AnsiConsole.Create(new AnsiConsoleSettings
             {
-                Out = this, Ansi = AnsiSupport.Yes, ColorSystem = ColorSystemSupport.EightBit, Interactive = InteractionSupport.Yes,
+                Out = this,
+                Ansi = AnsiSupport.Yes,
+                ColorSystem = ColorSystemSupport.EightBit,
+                Interactive = InteractionSupport.Yes,
                 Enrichment = new ProfileEnrichment { UseDefaultEnrichers = false },
             }).Profile;
             Profile.Capabilities.Unicode = true;
