@@ -128,6 +128,7 @@ public sealed record CompareRequest
         CommonOptions.Workers.Name, Text(contender.Workers),
         CommonOptions.Threads.Name, Text(contender.Threads),
         CommonOptions.Out.Name, directory,
+        CommonOptions.Report.Name, "off",
         .. contender.IsDistributed ? (string[])[CommonOptions.Dashboard.Name, "off"] : [],
         CommonOptions.Json.Name,
     ];

@@ -327,6 +327,11 @@ public static class CommonOptions
     public static readonly Setting<IPEndPoint?> Dashboard = new(
         "--dashboard", "HOST:PORT|off", $"Where a browser on this machine sees a run with workers, or off. Default 127.0.0.1:{DefaultDashboardPort}, or a free port if that is taken.", ReadDashboard);
 
+    /// <summary>--report</summary>
+    public static readonly Setting<bool> Report = new(
+        "--report", "on|off", "Whether a run that ends writes report.html into its directory. Default on.",
+        text => text switch { "on" => true, "off" => false, _ => throw new FormatException("on or off.") });
+
     /// <summary>--file, of a report</summary>
     public static readonly Setting<string> ReportFile = Settings.Text("--file", "FILE", "Where the report goes. Default report.html, of one run in its directory, of several here.");
 

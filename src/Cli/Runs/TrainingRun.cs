@@ -27,7 +27,7 @@ public sealed record RunContext(
 public sealed class TrainingRun : IDisposable
 {
     /// <summary>What a finished run may take for its report.</summary>
-    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
 
     private readonly VerbCall _call;
     private readonly RunOrigin _origin;
@@ -52,6 +52,7 @@ public sealed class TrainingRun : IDisposable
         // Read before anything is done, so that a wrong value costs nothing.
         call.Values.Get(CommonOptions.CheckpointEvery, CheckpointRule.Default);
         call.Values.Get(CommonOptions.KeepCheckpoints, CommonOptions.DefaultKeepCheckpoints);
+        call.Values.Get(CommonOptions.Report, true);
         using var run = new TrainingRun(call);
         return await run.RunAsync(workers, threads, train).ConfigureAwait(false);
     }
@@ -116,6 +117,11 @@ public sealed class TrainingRun : IDisposable
             {
                 hasBegun = reporter.HasStarted;
                 Report(e, reporter);
+                if (hasBegun)
+                {
+                    WriteReport(reporter, spec, workers);
+                }
+
                 throw;
             }
         }
@@ -153,14 +159,14 @@ public sealed class TrainingRun : IDisposable
             run.Directory.WriteParameters(state.Parameters);
             reporter.Complete(state);
             run.Log.Information("The run is complete.");
-            WriteReport(reporter, Specification.Of(spec, run.Directory, workers), Look(state, dataset.Test));
+            WriteReport(reporter, spec, workers, (state, dataset.Test));
             return ExitCode.Done;
         }
         catch (RunStoppedException stopped)
         {
             reporter.Stop(stopped.StepsDone, ExitCode.Checkpointed);
             run.Log.Information(stopped.Message);
-            WriteReport(reporter, Specification.Of(spec, run.Directory, workers), []);
+            WriteReport(reporter, spec, workers);
             return ExitCode.Checkpointed;
         }
         finally
@@ -184,32 +190,44 @@ public sealed class TrainingRun : IDisposable
         return new TestLooks(spec, dataset.Test, _call.Surroundings.Time, () => feed.HasReaders, feed.Show, e => run.Log.Failure(e, "What the network makes of the test samples is not shown any more."));
     }
 
-    /// <summary>The last look, for the report; where it would take long, at the first of the test samples.</summary>
+    /// <summary>A run is worth more than its report: nothing that goes wrong with that changes how it has ended.</summary>
+    /// <param name="reporter">Has told the rest.</param>
+    /// <param name="spec">The run.</param>
+    /// <param name="workers">As asked for.</param>
+    /// <param name="end">What it came to, and the test samples; null if it came to nothing.</param>
+    private void WriteReport(RunReporter reporter, RunSpec spec, int workers, (TrainingState State, LabeledImages Test)? end = null)
+    {
+        var run = _run!;
+        var isWanted = _call.Values.Get(CommonOptions.Report, true);
+        try
+        {
+            var looks = end is { } result && (isWanted || reporter.Feed is { HasReaders: true }) ? Look(result.State, result.Test) : [];
+            foreach (var look in looks)
+            {
+                reporter.Feed?.Show(look);
+            }
+
+            if (isWanted)
+            {
+                RunReport.Write(run.Directory.ReportPath, RunReport.Of(run.Directory, [Specification.Of(spec, run.Directory, workers), .. looks]));
+            }
+        }
+#pragma warning disable CA1031 // See above.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            run.Log.Failure(e, "The report could not be written.");
+            _view.Warn($"{run.Directory.ReportPath} could not be written: {e.Message} 'disttrain report {run.Directory.FullPath}' writes it again.");
+        }
+    }
+
+    /// <summary>The last look; where it would take long, at the first of the test samples.</summary>
     private IReadOnlyList<RunEvent> Look(TrainingState state, LabeledImages test)
     {
         using var longest = new CancellationTokenSource(LongestLook, _call.Surroundings.Time);
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(longest.Token, _call.Stop.Token);
         var look = TestLook.Of(state.Spec, state.Parameters, state.StepsDone, test, enough.Token);
         return FilterLook.Of(state.Parameters) is { } filters ? [look, filters] : [look];
-    }
-
-    /// <summary>A run is worth more than its report.</summary>
-    private void WriteReport(RunReporter reporter, Specification specification, IReadOnlyList<RunEvent> looks)
-    {
-        var run = _run!;
-        foreach (var look in looks)
-        {
-            reporter.Feed?.Show(look);
-        }
-
-        try
-        {
-            RunReport.Write(run.Directory.ReportPath, RunReport.Of(run.Directory, [specification, .. looks]));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidInputException)
-        {
-            run.Log.Warning($"{run.Directory.ReportPath} could not be written: {e.Message} 'disttrain report {run.Directory.FullPath}' writes it again.");
-        }
     }
 
     /// <summary>Finds the checkpoint to go on from, if there is to be one, and the options that its run was begun with.</summary>

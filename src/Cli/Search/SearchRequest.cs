@@ -124,6 +124,7 @@ public sealed class SearchRequest
         CommonOptions.Out.Name, directory,
         CommonOptions.Resume.Name, "auto",
         CommonOptions.KeepCheckpoints.Name, "1",
+        CommonOptions.Report.Name, "off",
         .. _values.Text(CommonOptions.CheckpointEvery) is { } every ? (string[])[CommonOptions.CheckpointEvery.Name, every] : [],
         CommonOptions.Json.Name,
     ];

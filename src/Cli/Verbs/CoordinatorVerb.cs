@@ -26,7 +26,7 @@ public sealed class CoordinatorVerb : Verb
     public override IReadOnlyList<Setting> Settings { get; } =
     [
         CommonOptions.Listen, CommonOptions.Identity, CommonOptions.Tls, CommonOptions.Insecure, CommonOptions.WorkersToStart, .. CommonOptions.OfMembership, .. CommonOptions.OfRun, CommonOptions.Out, .. CommonOptions.OfCheckpoints, CommonOptions.Config,
-        CommonOptions.StartTimeout, CommonOptions.Dashboard, CommonOptions.Json, CommonOptions.ProgressInterval,
+        CommonOptions.StartTimeout, CommonOptions.Dashboard, CommonOptions.Report, CommonOptions.Json, CommonOptions.ProgressInterval,
     ];
 
     /// <inheritdoc/>

@@ -31,7 +31,7 @@ public sealed class TrainVerb : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<Setting> Settings { get; } =
     [
-        .. CommonOptions.OfRun, CommonOptions.Workers, CommonOptions.Threads, .. CommonOptions.OfMembership, CommonOptions.Out, .. CommonOptions.OfCheckpoints, CommonOptions.Config, CommonOptions.StartTimeout, CommonOptions.Dashboard,
+        .. CommonOptions.OfRun, CommonOptions.Workers, CommonOptions.Threads, .. CommonOptions.OfMembership, CommonOptions.Out, .. CommonOptions.OfCheckpoints, CommonOptions.Config, CommonOptions.StartTimeout, CommonOptions.Dashboard, CommonOptions.Report,
         CommonOptions.Listen, CommonOptions.Insecure, CommonOptions.Json, CommonOptions.EndWithInput,
     ];
 

@@ -25,7 +25,7 @@ public sealed class CompareVerbTests : IDisposable
         string[] expected = ["0 1 1", "0 2 1", "2 1 1", "0 1 2", "0 2 2", "2 1 2"];
         Assert.Equal(
             expected.Select(run => run.Split(' ')).Select(run =>
-                $"train --seed 7 --epochs 1 --batch-size 100 --workers {run[0]} --threads {run[1]} --out {_command.File($"all/batch-100-workers-{run[0]}-threads-{run[1]}-run-{run[2]}")}{(run[0] == "0" ? "" : " --dashboard off")} --json"),
+                $"train --seed 7 --epochs 1 --batch-size 100 --workers {run[0]} --threads {run[1]} --out {_command.File($"all/batch-100-workers-{run[0]}-threads-{run[1]}-run-{run[2]}")} --report off{(run[0] == "0" ? "" : " --dashboard off")} --json"),
             _started.Select(arguments => string.Join(' ', arguments)));
         Assert.Contains("The hashes agree", _command.Output, StringComparison.Ordinal);
     }

@@ -66,6 +66,25 @@ public sealed partial class ReportVerbTests : IDisposable
         Assert.Contains("--file", _command.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>Who looks for the reason finds the curves that led there.</summary>
+    [Fact]
+    public async Task Train_ThatFails_LeavesAReportThatSaysWhy()
+    {
+        Assert.Equal(1, await _command.TrainAsync("--lr", "1e30", "--epochs", "5"));
+
+        Assert.Contains("finite", Events("run/report.html")[0].Select(Parse).Single(line => line.GetProperty("event").GetString() == "failed").GetProperty("reason").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Train_WithoutReport_WritesNone()
+    {
+        Assert.Equal(0, await _command.TrainAsync("--report", "off"));
+
+        Assert.False(File.Exists(_command.File("run/report.html")));
+        Assert.Equal(2, await _command.RunAsync("train", "--report", "maybe"));
+        Assert.Contains("--report", _command.Error, StringComparison.Ordinal);
+    }
+
     /// <summary>Its data being gone, the curves are still there.</summary>
     [Fact]
     public async Task Report_WithoutData_DoesWithout()
