@@ -23,9 +23,11 @@ for workers in 0 2; do
     for i in 0 1; do run "${sides[$(((i + round) % 2))]}" $workers; done
   done
   plain=$(median <"$out/plain-$workers") live=$(median <"$out/live-$workers")
-  cost=$(awk -v a="$plain" -v b="$live" 'BEGIN { printf "%.1f", 100 * (1 - b / a) }')
+  # Of each round, whose two runs follow each other, by how much the second side is slower: the machine's own ups and downs are as large between rounds.
+  paste "$out/plain-$workers" "$out/live-$workers" | awk '{ printf "%.2f\n", 100 * (1 - $2 / $1) }' >"$out/costs-$workers"
+  cost=$(median <"$out/costs-$workers")
   if awk "BEGIN { exit !($cost <= 1) }"; then mark=ok; else mark=FAIL failures=$((failures + 1)); fi
-  printf '%-5s --workers %s: %.0f samples/s without, %.0f with the live view: %s %% (at most 1)\n' $mark $workers "$plain" "$live" "$cost"
+  printf '%-5s --workers %s: %.0f samples/s without, %.0f with the live view (medians); by rounds it costs %.1f %% (at most 1; single rounds %s)\n' $mark $workers "$plain" "$live" "$cost" "$(sort -g "$out/costs-$workers" | awk '{ v[NR] = $1 } END { print v[1] " to " v[NR] }')"
 done
 
 "$program" train --workers 2 "${options[@]}" --json --progress-interval 0.1 --out "$out/json" >"$out/lines" 2>"$out/stderr"

@@ -380,7 +380,9 @@ public static class CommonOptions
         }
 
         var at = text.StartsWith("localhost:", StringComparison.Ordinal) ? "127.0.0.1:" + text["localhost:".Length..] : text;
-        return IPEndPoint.TryParse(at, out var where) && at.Contains(':', StringComparison.Ordinal) && !IPAddress.TryParse(at, out _)
+        // Without a port, 127.0.0.1 and ::1 would be read with port 0.
+        var hasPort = at.StartsWith('[') ? at.Contains("]:", StringComparison.Ordinal) : at.Count(letter => letter == ':') == 1;
+        return hasPort && IPEndPoint.TryParse(at, out var where)
             ? where
             : throw new FormatException($"off, or a numeric address and a port, for example 127.0.0.1:{DefaultDashboardPort}.");
     }

@@ -130,13 +130,15 @@ public sealed class RunDirectory
     /// <summary>Whether a run was begun there, however far it came.</summary>
     public static bool HoldsRun(string path) => new RunDirectory(path) is var run && (File.Exists(run.MetricsPath) || File.Exists(run.RunPath));
 
-    /// <summary>What the run has recorded so far; of a line that is torn or not known, nothing. The run may go on meanwhile.</summary>
-    public IEnumerable<RunEvent> ReadMetrics() => ReadLines(MetricsPath).Select(RunEvent.FromJson).OfType<RunEvent>();
+    /// <summary>What the run has recorded so far; of a line that is torn, not known or without what it is about, nothing. The run may go on meanwhile.</summary>
+    public IEnumerable<RunEvent> ReadMetrics() => ReadLines(MetricsPath).Select(RunEvent.FromJson).OfType<RunEvent>()
+        .Where(happened => happened is not (Started { Run: null } or Started { Model: null } or ClusterGlance { Workers: null } or WorkerChanged { What: null }));
 
     /// <summary>The lines of a file that somebody may be writing; none if it is missing.</summary>
     internal static IEnumerable<string> ReadLines(string path)
     {
-        if (!File.Exists(path))
+        // What has no length has no lines; a pipe would be waited for.
+        if (new FileInfo(path) is not { Exists: true, Length: > 0 })
         {
             yield break;
         }
@@ -169,6 +171,22 @@ public sealed class RunDirectory
     {
         var text = TextOf(spec, dataDirectory);
         DurableFile.Write(RunPath, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
+    }
+
+    /// <summary>Reads back what <see cref="WriteRun"/> wrote, without where the data was asked for.</summary>
+    /// <exception cref="InvalidInputException">It is missing or damaged.</exception>
+    public RunSpec ReadRun()
+    {
+        try
+        {
+            var run = JsonNode.Parse(File.ReadAllText(RunPath)) as JsonObject ?? throw new JsonException("it is no JSON object");
+            run.Remove("data");
+            return SpecJson.ReadRun(run.ToJsonString(), RunPath);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        {
+            throw new InvalidInputException($"{RunPath} cannot be read: {e.Message}", e);
+        }
     }
 
     /// <summary>The text of <see cref="RunPath"/>.</summary>

@@ -183,7 +183,7 @@ public sealed record Completed(
 [JsonSerializable(typeof(RunEvent))]
 internal sealed partial class RunEventJson : JsonSerializerContext
 {
-    /// <summary>With quotes and plus signs as they are: the lines are read by people too, and never become part of a web page.</summary>
+    /// <summary>With quotes and plus signs as they are: the lines are read by people too; where they become part of a page, <c>RunPage</c> takes care of what would end a script.</summary>
     public static RunEventJson Readable { get; } = new(new JsonSerializerOptions
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,

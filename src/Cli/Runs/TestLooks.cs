@@ -15,7 +15,6 @@ internal sealed class TestLooks : ITrainingObserver, IDisposable
     /// <summary>More often nobody looks.</summary>
     private static readonly TimeSpan LeastInterval = TimeSpan.FromSeconds(1);
 
-
     private readonly RunSpec _spec;
     private readonly LabeledImages _test;
     private readonly TimeProvider _time;
@@ -23,7 +22,7 @@ internal sealed class TestLooks : ITrainingObserver, IDisposable
     private readonly Action<RunEvent> _tell;
     private readonly Action<Exception> _failed;
     private readonly CancellationTokenSource _ending = new();
-    private readonly ParameterSet _parameters;
+    private ParameterSet? _parameters;
     private Task _looking = Task.CompletedTask;
     private long _began;
     private bool _hasLooked;
@@ -40,7 +39,6 @@ internal sealed class TestLooks : ITrainingObserver, IDisposable
     {
         (_spec, _test, _time, _isWatched, _tell, _failed) = (spec, test, time, isWatched, tell, failed);
         _began = time.GetTimestamp();
-        _parameters = new ParameterSet(spec.Model.ParameterLayout());
     }
 
     /// <inheritdoc/>
@@ -64,6 +62,7 @@ internal sealed class TestLooks : ITrainingObserver, IDisposable
 
         _hasLooked = true;
         _began = _time.GetTimestamp();
+        _parameters ??= new ParameterSet(_spec.Model.ParameterLayout());
         state.Parameters.Values.CopyTo(_parameters.Values);
         _looking = Task.Factory.StartNew(() => Look(stepsDone, since / PartsOfTime), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
@@ -73,7 +72,7 @@ internal sealed class TestLooks : ITrainingObserver, IDisposable
     {
         _ending.Cancel();
         Wait();
-        _parameters.Dispose();
+        _parameters?.Dispose();
         _ending.Dispose();
     }
 
@@ -86,8 +85,8 @@ internal sealed class TestLooks : ITrainingObserver, IDisposable
         {
             using var late = new CancellationTokenSource(longest, _time);
             using var enough = CancellationTokenSource.CreateLinkedTokenSource(late.Token, _ending.Token);
-            _tell(TestLook.Of(_spec, _parameters, stepsDone, _test, enough.Token));
-            if (FilterLook.Of(_parameters) is { } filters)
+            _tell(TestLook.Of(_spec, _parameters!, stepsDone, _test, enough.Token));
+            if (FilterLook.Of(_parameters!) is { } filters)
             {
                 _tell(filters);
             }

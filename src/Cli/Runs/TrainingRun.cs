@@ -26,8 +26,10 @@ public sealed record RunContext(
 /// <summary>A run from its options to its files, whoever computes it.</summary>
 public sealed class TrainingRun : IDisposable
 {
-    /// <summary>What a finished run may take for its report.</summary>
+    /// <summary>What a finished run may take for the predictions in its report: a fifth of its time, and at most this.</summary>
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
+
+    private const int PartsForALook = 5;
 
     private readonly VerbCall _call;
     private readonly RunOrigin _origin;
@@ -53,6 +55,7 @@ public sealed class TrainingRun : IDisposable
         call.Values.Get(CommonOptions.CheckpointEvery, CheckpointRule.Default);
         call.Values.Get(CommonOptions.KeepCheckpoints, CommonOptions.DefaultKeepCheckpoints);
         call.Values.Get(CommonOptions.Report, true);
+        call.Values.Get(CommonOptions.Dashboard, null);
         using var run = new TrainingRun(call);
         return await run.RunAsync(workers, threads, train).ConfigureAwait(false);
     }
@@ -180,14 +183,21 @@ public sealed class TrainingRun : IDisposable
     private TestLooks Show(RunFeed feed, RunSpec spec, Dataset dataset, int workers)
     {
         var run = _run!;
-        foreach (var happened in run.Directory.ReadMetrics())
+        try
         {
-            feed.Show(happened);
+            foreach (var happened in run.Directory.ReadMetrics())
+            {
+                feed.Show(happened);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            run.Log.Warning($"What the run has done so far is not shown in the dashboard: {e.Message}");
         }
 
         feed.Show(Specification.Of(spec, run.Directory, workers));
         run.Log.Tail = feed.Warn;
-        return new TestLooks(spec, dataset.Test, _call.Surroundings.Time, () => feed.HasReaders, feed.Show, e => run.Log.Failure(e, "What the network makes of the test samples is not shown any more."));
+        return new TestLooks(spec, dataset.Test, _call.Surroundings.Time, () => feed.ReaderCount > 0, feed.Show, e => run.Log.Failure(e, "What the network makes of the test samples is not shown any more."));
     }
 
     /// <summary>A run is worth more than its report: nothing that goes wrong with that changes how it has ended.</summary>
@@ -201,7 +211,7 @@ public sealed class TrainingRun : IDisposable
         var isWanted = _call.Values.Get(CommonOptions.Report, true);
         try
         {
-            var looks = end is { } result && (isWanted || reporter.Feed is { HasReaders: true }) ? Look(result.State, result.Test) : [];
+            var looks = end is { } result && (isWanted || reporter.Feed is { ReaderCount: > 0 }) ? Look(result.State, result.Test) : [];
             foreach (var look in looks)
             {
                 reporter.Feed?.Show(look);
@@ -224,7 +234,8 @@ public sealed class TrainingRun : IDisposable
     /// <summary>The last look; where it would take long, at the first of the test samples.</summary>
     private IReadOnlyList<RunEvent> Look(TrainingState state, LabeledImages test)
     {
-        using var longest = new CancellationTokenSource(LongestLook, _call.Surroundings.Time);
+        var patience = TimeSpan.FromTicks(Math.Min(LongestLook.Ticks, _call.Surroundings.Elapsed.Ticks / PartsForALook));
+        using var longest = new CancellationTokenSource(TimeSpan.FromTicks(Math.Max(0, patience.Ticks)), _call.Surroundings.Time);
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(longest.Token, _call.Stop.Token);
         var look = TestLook.Of(state.Spec, state.Parameters, state.StepsDone, test, enough.Token);
         return FilterLook.Of(state.Parameters) is { } filters ? [look, filters] : [look];

@@ -43,15 +43,16 @@ public sealed partial class ReportVerb : Verb
         var (values, surroundings) = (call.Values, call.Surroundings);
         var paths = call.Arguments.Select(surroundings.Resolve).Distinct().ToList();
         var directories = paths.Select(RunDirectory.Open).ToList();
-        var runs = directories.Select(directory => RunReport.Of(directory, [])).ToList();
-        if (directories.Count == 1)
+        var runs = new List<IReadOnlyList<string>>();
+        foreach (var directory in directories)
         {
-            runs = [RunReport.Of(directories[0], await LookAsync(directories[0], call).ConfigureAwait(false))];
+            runs.Add(RunReport.Of(directory, directories.Count == 1 ? await LookAsync(directory, call).ConfigureAwait(false) : [], call.Stop.Token));
         }
 
         var file = values.FindText(CommonOptions.ReportFile) is { } given ? surroundings.Resolve(given)
             : directories.Count == 1 ? directories[0].ReportPath
             : surroundings.Resolve(DefaultFile);
+        call.Stop.Token.ThrowIfCancellationRequested();
         try
         {
             RunReport.Write(file, [.. runs]);
@@ -70,17 +71,37 @@ public sealed partial class ReportVerb : Verb
     /// <summary>What its network makes of the test samples; without its data or parameters the report does without.</summary>
     private static async Task<IReadOnlyList<RunEvent>> LookAsync(RunDirectory directory, VerbCall call)
     {
+        if (!RunDirectory.HoldsRun(directory.FullPath))
+        {
+            return [];
+        }
+
+        List<RunEvent> looks = SpecificationOf(directory, call) is { } specification ? [specification] : [];
         try
         {
             using var run = await InspectedRun.LoadAsync(directory.FullPath, call.Values, call.Surroundings, call.Stop.Token).ConfigureAwait(false);
-            var workers = directory.ReadMetrics().OfType<Started>().LastOrDefault()?.Workers ?? 0;
-            List<RunEvent> looks = [Specification.Of(run.Spec, directory, workers), TestLook.Of(run.Spec, run.Parameters, run.StepsDone, run.Dataset.Test, call.Stop.Token)];
+            looks.Add(TestLook.Of(run.Spec, run.Parameters, run.StepsDone, run.Dataset.Test, call.Stop.Token));
             return FilterLook.Of(run.Parameters) is { } filters ? [.. looks, filters] : looks;
         }
         catch (InvalidInputException e)
         {
-            call.Surroundings.Tell($"The report has neither predictions nor the specification: {e.Message}");
-            return [];
+            call.Surroundings.Tell($"The report has no predictions: {e.Message}");
+            return looks;
+        }
+    }
+
+    /// <summary>Without its file the report does without.</summary>
+    private static Specification? SpecificationOf(RunDirectory directory, VerbCall call)
+    {
+        try
+        {
+            var workers = directory.ReadMetrics().OfType<Started>().LastOrDefault()?.Workers ?? 0;
+            return Specification.Of(directory.ReadRun(), directory, workers);
+        }
+        catch (InvalidInputException e)
+        {
+            call.Surroundings.Tell($"The report has no specification: {e.Message}");
+            return null;
         }
     }
 

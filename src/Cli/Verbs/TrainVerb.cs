@@ -51,6 +51,12 @@ public sealed class TrainVerb : Verb
 
         RequireNoAddress(call.Values);
         var workers = membership.ToStart;
+        if (workers == 0 && call.Values.Origin(CommonOptions.Dashboard) == SettingOrigin.CommandLine && call.Values.Get(CommonOptions.Dashboard, null) is not null)
+        {
+            throw new InvalidInputException(
+                $"{CommonOptions.Dashboard.Name} goes with workers: a run in one process has no server. Add --workers 1 or more, or look at {RunDirectory.ReportFileName} when it has ended.");
+        }
+
         var threads = Threads(call, workers);
         var startTimeout = call.Values.Get(CommonOptions.StartTimeout, CommonOptions.DefaultStartTimeout);
         return TrainingRun.RunAsync(call, workers, threads, context => workers == 0

@@ -22,6 +22,9 @@ public sealed class Dashboard : IAsyncDisposable
 {
     private const int MostConnections = 64;
 
+    /// <summary>Browsers that keep a stream; the rest is for those that ask for the page.</summary>
+    private const int MostStreams = 48;
+
     /// <summary>A browser that keeps its stream open is not waited for.</summary>
     private static readonly TimeSpan Goodbye = TimeSpan.FromSeconds(1);
 
@@ -53,11 +56,11 @@ public sealed class Dashboard : IAsyncDisposable
         {
             return await ListenAsync(where, feed).ConfigureAwait(false);
         }
-        catch (IOException e) when (e.InnerException is AddressInUseException)
+        catch (Exception e) when (e is IOException or SocketException)
         {
-            return wasAskedFor
-                ? throw new InvalidInputException($"--dashboard {where}: the port is in use by another program. Choose another one, or port 0 for any that is free.", e)
-                : await ListenAsync(new IPEndPoint(where.Address, 0), feed).ConfigureAwait(false);
+            return !wasAskedFor ? await ListenAsync(new IPEndPoint(where.Address, 0), feed).ConfigureAwait(false)
+                : e.InnerException is AddressInUseException ? throw new InvalidInputException($"--dashboard {where}: the port is in use by another program. Choose another one, or port 0 for any that is free.", e)
+                : throw new InvalidInputException($"--dashboard {where}: {e.Message}. Choose another address, or leave it out: --dashboard off.", e);
         }
     }
 
@@ -88,10 +91,10 @@ public sealed class Dashboard : IAsyncDisposable
             await server.StartAsync().ConfigureAwait(false);
             return new Dashboard(server);
         }
-        catch (Exception e) when (e is SocketException or IOException)
+        catch
         {
             await server.DisposeAsync().ConfigureAwait(false);
-            throw e is SocketException ? new InvalidInputException($"--dashboard {where}: {e.Message}. Choose another address.", e) : e;
+            throw;
         }
     }
 
@@ -104,7 +107,8 @@ public sealed class Dashboard : IAsyncDisposable
         headers["Cross-Origin-Resource-Policy"] = "same-origin";
         headers.CacheControl = "no-store";
         // A page elsewhere could have its own name lead here, and read what this one shows.
-        if (context.Request.Host.Host is not ("localhost" or "127.0.0.1" or "[::1]"))
+        var host = context.Request.Host.Host;
+        if (!host.Equals("localhost", StringComparison.OrdinalIgnoreCase) && !(IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address)))
         {
             context.Response.StatusCode = StatusCodes.Status421MisdirectedRequest;
             return Task.CompletedTask;
@@ -121,6 +125,9 @@ public sealed class Dashboard : IAsyncDisposable
             case "/":
                 context.Response.ContentType = "text/html; charset=utf-8";
                 return context.Response.WriteAsync(RunPage.Live, context.RequestAborted);
+            case "/events" when feed.ReaderCount >= MostStreams:
+                context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+                return Task.CompletedTask;
             case "/events":
                 return StreamAsync(context, feed);
             default:

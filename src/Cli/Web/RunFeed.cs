@@ -5,35 +5,32 @@ using DistTrain.Cli.Views;
 namespace DistTrain.Cli.Web;
 
 /// <summary>
-/// What a run tells, kept for whoever comes late, in bounded memory: of long runs every second step's progress is forgotten, again and again, and the oldest of all
-/// else. A view among others: any number of readers get the same, from the beginning.
+/// What a run tells, kept for whoever comes late, in bounded memory: of long runs ever fewer of the steps and epochs, evenly over all their time, and of what happened the newest.
+/// A view among others: any number of readers get the same, from the beginning.
 /// </summary>
 public sealed class RunFeed : IRunView
 {
-    private const int MostProgress = 2000;
-    private const int MostGlances = 240;
+    private const int MostSteps = 2000;
+    private const int MostGlances = 480;
     private const int MostLogLines = 200;
-    private const int MostOthers = 5000;
+    private const int MostOthers = 2000;
 
     /// <summary>A reader that is so far behind is let go: it comes again, and begins anew.</summary>
     private const int MostUnread = 1024;
 
     private readonly Lock _gate = new();
-    private readonly List<Entry> _entries = [];
     private readonly List<Channel<string>> _readers = [];
-    private readonly int[] _counts = new int[Enum.GetValues<Kind>().Length];
+    private readonly EvenlyThinned _starts = new(MostSteps);
+    private readonly EvenlyThinned _progress = new(MostSteps);
+    private readonly EvenlyThinned _epochs = new(MostSteps);
+    private readonly EvenlyThinned _glances = new(MostGlances);
+    private readonly Newest _others = new(MostOthers);
+    private readonly Newest _log = new(MostLogLines);
+    private readonly Newest _specification = new(1);
+    private readonly Newest _testLook = new(1);
+    private readonly Newest _filterLook = new(1);
+    private long _count;
     private bool _isOver;
-
-    private enum Kind
-    {
-        Progress,
-        Glance,
-        Log,
-        Specification,
-        TestLook,
-        FilterLook,
-        Other,
-    }
 
     /// <inheritdoc/>
     public TimeSpan Interval { get; } = TimeSpan.FromSeconds(1);
@@ -45,27 +42,29 @@ public sealed class RunFeed : IRunView
     public void Show(RunEvent happened) => Add(
         happened switch
         {
-            Progress => Kind.Progress,
-            ClusterGlance => Kind.Glance,
-            LogLine => Kind.Log,
-            Specification => Kind.Specification,
-            TestLook => Kind.TestLook,
-            FilterLook => Kind.FilterLook,
-            _ => Kind.Other,
+            Started => _starts,
+            Progress => _progress,
+            EpochDone or Evaluated => _epochs,
+            ClusterGlance => _glances,
+            LogLine => _log,
+            Specification => _specification,
+            TestLook => _testLook,
+            FilterLook => _filterLook,
+            _ => _others,
         },
         happened.ToJson());
 
     /// <inheritdoc/>
     public void Warn(string line) => Show(new LogLine(line));
 
-    /// <summary>Whether anybody reads on.</summary>
-    public bool HasReaders
+    /// <summary>How many read on.</summary>
+    public int ReaderCount
     {
         get
         {
             lock (_gate)
             {
-                return _readers.Count > 0;
+                return _readers.Count;
             }
         }
     }
@@ -75,7 +74,8 @@ public sealed class RunFeed : IRunView
     {
         lock (_gate)
         {
-            return [.. _entries.Select(entry => entry.Line)];
+            return [.. ((IEnumerable<Kept>)[_starts, _progress, _epochs, _glances, _others, _log, _specification, _testLook, _filterLook])
+                .SelectMany(kept => kept.Lines).OrderBy(line => line.Number).Select(line => line.Text)];
         }
     }
 
@@ -94,7 +94,7 @@ public sealed class RunFeed : IRunView
                 _readers.Add(next);
             }
 
-            return ([.. _entries.Select(entry => entry.Line)], next.Reader);
+            return (SoFar(), next.Reader);
         }
     }
 
@@ -118,36 +118,68 @@ public sealed class RunFeed : IRunView
         }
     }
 
-    private void Add(Kind kind, string line)
+    private void Add(Kept kept, string line)
     {
         lock (_gate)
         {
-            _entries.Add(new Entry(kind, line));
-            _counts[(int)kind]++;
-            Forget(kind);
+            kept.Add(new Line(_count++, line));
             _readers.RemoveAll(reader => !reader.Writer.TryWrite(line) && reader.Writer.TryComplete());
         }
     }
 
-    private void Forget(Kind kind)
-    {
-        var most = kind switch { Kind.Progress => MostProgress, Kind.Glance => MostGlances, Kind.Log => MostLogLines, Kind.Other => MostOthers, _ => 1 };
-        if (_counts[(int)kind] <= most)
-        {
-            return;
-        }
+    private readonly record struct Line(long Number, string Text);
 
-        if (kind == Kind.Progress)
+    /// <summary>Lines of a kind, some of them.</summary>
+    private abstract class Kept
+    {
+        public abstract IEnumerable<Line> Lines { get; }
+
+        public abstract void Add(Line line);
+    }
+
+    /// <summary>The newest ones.</summary>
+    private sealed class Newest(int most) : Kept
+    {
+        private readonly Queue<Line> _lines = new();
+
+        public override IEnumerable<Line> Lines => _lines;
+
+        public override void Add(Line line)
         {
-            var isSecond = true;
-            _counts[(int)kind] -= _entries.RemoveAll(entry => entry.Kind == kind && (isSecond = !isSecond));
-        }
-        else
-        {
-            _entries.RemoveAt(_entries.FindIndex(entry => entry.Kind == kind));
-            _counts[(int)kind]--;
+            _lines.Enqueue(line);
+            if (_lines.Count > most)
+            {
+                _lines.Dequeue();
+            }
         }
     }
 
-    private readonly record struct Entry(Kind Kind, string Line);
+    /// <summary>The first, every so many-th after it, and the newest: each time that there are too many, every second is forgotten, and of those to come as well.</summary>
+    private sealed class EvenlyThinned(int most) : Kept
+    {
+        private readonly List<Line> _lines = [];
+        private long _count;
+        private long _stride = 1;
+        private Line? _newest;
+
+        public override IEnumerable<Line> Lines => _newest is { } newest ? _lines.Append(newest) : _lines;
+
+        public override void Add(Line line)
+        {
+            _newest = line;
+            if (_count++ % _stride != 0)
+            {
+                return;
+            }
+
+            _newest = null;
+            _lines.Add(line);
+            if (_lines.Count > most)
+            {
+                var position = 0;
+                _lines.RemoveAll(_ => position++ % 2 != 0);
+                _stride *= 2;
+            }
+        }
+    }
 }

@@ -9,7 +9,10 @@ public static class RunPage
 {
     private const string Begin = "<html lang=\"en\">";
     private const string Empty = "<script type=\"application/json\" id=\"events-of-the-run\">[]</script>";
+    private const string Charset = "<meta charset=\"utf-8\">";
     private static readonly string Template = Load();
+    private static readonly string PolicyInFile =
+        $"\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src {Hash("script")}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">";
 
     /// <summary>For the run that goes on: it reads <c>events</c> beside it.</summary>
     public static string Live { get; } = Template.Replace(Begin, "<html lang=\"en\" data-live>", StringComparison.Ordinal);
@@ -20,7 +23,7 @@ public static class RunPage
 
     /// <summary>With the events in it, for a file. Of several runs it compares them.</summary>
     /// <param name="runs">The events of each, a line of JSON each.</param>
-    public static string Of(IReadOnlyList<IReadOnlyList<string>> runs) => Template.Replace(
+    public static string Of(IReadOnlyList<IReadOnlyList<string>> runs) => Template.Replace(Charset, Charset + PolicyInFile, StringComparison.Ordinal).Replace(
         Empty,
         // In JSON a less-than sign is only ever within a text, where this means the same; a page would end the script at "</script>".
         Empty.Replace(

@@ -11,14 +11,16 @@ internal static class RunReport
     /// <summary>The events of a run from its directory, thinned as <see cref="RunFeed"/> does, and the log's tail.</summary>
     /// <param name="directory">The run's.</param>
     /// <param name="besides">What the metrics do not record.</param>
+    /// <param name="cancellation">Ends it.</param>
     /// <returns>Each a line of JSON.</returns>
     /// <exception cref="InvalidInputException">It holds no run that has begun.</exception>
-    public static IReadOnlyList<string> Of(RunDirectory directory, IEnumerable<RunEvent> besides)
+    public static IReadOnlyList<string> Of(RunDirectory directory, IEnumerable<RunEvent> besides, CancellationToken cancellation = default)
     {
         using var feed = new RunFeed();
         var hasBegun = false;
         foreach (var happened in directory.ReadMetrics())
         {
+            cancellation.ThrowIfCancellationRequested();
             hasBegun |= happened is Started;
             feed.Show(happened);
         }
@@ -36,6 +38,7 @@ internal static class RunReport
 
         foreach (var line in RunDirectory.ReadLines(directory.LogPath))
         {
+            cancellation.ThrowIfCancellationRequested();
             feed.Warn(line);
         }
 
@@ -43,9 +46,21 @@ internal static class RunReport
     }
 
     /// <summary>Writes the page.</summary>
-    /// <param name="path">The file; replaced if it is there.</param>
+    /// <param name="path">The file; replaced if it is there. What is there and has no length may be a device, which is written to; of a link, the target is meant.</param>
     /// <param name="runs">The events of each run.</param>
     /// <exception cref="IOException">It cannot be written.</exception>
-    public static void Write(string path, params IReadOnlyList<IReadOnlyList<string>> runs) =>
-        DurableFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(RunPage.Of(runs))));
+    public static void Write(string path, params IReadOnlyList<IReadOnlyList<string>> runs)
+    {
+        var page = Encoding.UTF8.GetBytes(RunPage.Of(runs));
+        var target = File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
+        if (File.Exists(target) && new FileInfo(target).Length == 0)
+        {
+            using var stream = new FileStream(target, FileMode.Open, FileAccess.Write);
+            stream.Write(page);
+        }
+        else
+        {
+            DurableFile.Write(target, stream => stream.Write(page));
+        }
+    }
 }

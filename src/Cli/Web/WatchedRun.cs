@@ -8,8 +8,9 @@ namespace DistTrain.Cli.Web;
 public sealed class WatchedRun : IAsyncDisposable
 {
     private readonly Dashboard _dashboard;
+    private readonly Action<string> _tell;
 
-    private WatchedRun(RunFeed feed, Dashboard dashboard) => (Feed, _dashboard) = (feed, dashboard);
+    private WatchedRun(RunFeed feed, Dashboard dashboard, Action<string> tell) => (Feed, _dashboard, _tell) = (feed, dashboard, tell);
 
     /// <summary>To be told what the run tells.</summary>
     public RunFeed Feed { get; }
@@ -27,10 +28,16 @@ public sealed class WatchedRun : IAsyncDisposable
             return null;
         }
 
-        var feed = new RunFeed();
+        var (feed, wasAskedFor) = (new RunFeed(), call.Values.Has(CommonOptions.Dashboard));
         try
         {
-            return new WatchedRun(feed, await Dashboard.StartAsync(where, call.Values.Has(CommonOptions.Dashboard), feed).ConfigureAwait(false));
+            return new WatchedRun(feed, await Dashboard.StartAsync(where, wasAskedFor, feed).ConfigureAwait(false), call.Surroundings.Tell);
+        }
+        catch (Exception e) when (!wasAskedFor && e is IOException or System.Net.Sockets.SocketException)
+        {
+            feed.Dispose();
+            call.Surroundings.Tell($"There is no dashboard: {e.Message}");
+            return null;
         }
         catch
         {
@@ -44,6 +51,15 @@ public sealed class WatchedRun : IAsyncDisposable
     {
         // Readers get what is left, and then the end.
         Feed.Dispose();
-        await _dashboard.DisposeAsync().ConfigureAwait(false);
+        try
+        {
+            await _dashboard.DisposeAsync().ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // How the run has ended is said already, and a server that does not end in order changes nothing about it.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _tell($"The dashboard did not end in order: {e.Message}");
+        }
     }
 }

@@ -75,6 +75,46 @@ public sealed partial class ReportVerbTests : IDisposable
         Assert.Contains("finite", Events("run/report.html")[0].Select(Parse).Single(line => line.GetProperty("event").GetString() == "failed").GetProperty("reason").GetString(), StringComparison.Ordinal);
     }
 
+    /// <summary>A link stays one, and a device is written to.</summary>
+    [Fact]
+    public async Task Report_IntoALinkOrADevice_LeavesItThere()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Links need rights there, and devices are no files.");
+        Assert.Equal(0, await _command.TrainAsync());
+        _command.Write("target.html", "old");
+        File.CreateSymbolicLink(_command.File("link.html"), _command.File("target.html"));
+        File.CreateSymbolicLink(_command.File("null.html"), "/dev/null");
+
+        Assert.Equal(0, await _command.RunAsync("report", "run", "--file", "link.html"));
+        Assert.Equal(0, await _command.RunAsync("report", "run", "--file", "null.html"));
+
+        Assert.NotNull(new FileInfo(_command.File("link.html")).LinkTarget);
+        Assert.Single(Events("target.html"));
+        Assert.Equal("/dev/null", new FileInfo(_command.File("null.html")).LinkTarget);
+        Assert.Equal(0, new FileInfo("/dev/null").Length);
+    }
+
+    /// <summary>Asked to stop, it writes nothing: what is there stays as good as it was.</summary>
+    [Fact]
+    public async Task Report_Interrupted_WritesNothing()
+    {
+        Assert.Equal(0, await _command.TrainAsync());
+        _command.Stop.Ask(130);
+
+        Assert.Equal(130, await _command.RunAsync("report", "run", "--file", "again.html"));
+
+        Assert.False(File.Exists(_command.File("again.html")));
+    }
+
+    [Fact]
+    public async Task Train_DashboardWithoutWorkers_IsRefused()
+    {
+        Assert.Equal(2, await _command.TrainAsync("--dashboard", "127.0.0.1:0"));
+        Assert.Contains("--workers", _command.Error, StringComparison.Ordinal);
+        Assert.Equal(2, await _command.TrainAsync("--dashboard", "nonsense"));
+        Assert.Equal(0, await _command.TrainAsync("--dashboard", "off"));
+    }
+
     [Fact]
     public async Task Train_WithoutReport_WritesNone()
     {
@@ -96,6 +136,7 @@ public sealed partial class ReportVerbTests : IDisposable
 
         Assert.Contains("no data here", _command.Error, StringComparison.Ordinal);
         Assert.DoesNotContain(Events("run/report.html")[0], line => Name(line) == "look");
+        Assert.Contains(Events("run/report.html")[0], line => Name(line) == "specification");
     }
 
     [Theory]

@@ -164,7 +164,16 @@ public sealed class BrowserTests : IDisposable
         var counts = (await page.Locator("#confusion tbody tr").AllTextContentsAsync()).Count;
         var cells = await page.EvaluateAsync<int[][]>("[...document.querySelectorAll('#confusion tbody tr')].map(row => [...row.querySelectorAll('td')].map(cell => Number(cell.textContent)))");
         Assert.Equal(10, counts);
-        Assert.Equal(accuracy, EventText.Percent(cells.Select((row, i) => (double)row[i]).Sum() / cells.Sum(row => row.Sum())));
+        var fraction = cells.Select((row, i) => (double)row[i]).Sum() / cells.Sum(row => row.Sum());
+        if ((await page.Locator("#confusion caption").TextContentAsync())!.Contains("of the first", StringComparison.Ordinal))
+        {
+            // A slow machine looks at fewer samples, and says so.
+            Assert.Equal(completed.GetProperty("testAccuracy").GetDouble(), fraction, tolerance: 0.05);
+        }
+        else
+        {
+            Assert.Equal(accuracy, EventText.Percent(fraction));
+        }
     }
 
     private static async Task<IReadOnlyList<string>> RowsAsync(IPage page, string chart) => await page.EvaluateAsync<string[]>(

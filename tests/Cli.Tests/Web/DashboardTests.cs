@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using DistTrain.Cli.Options;
 using DistTrain.Cli.Runs;
 using DistTrain.Cli.Web;
 using DistTrain.Core;
@@ -66,6 +67,52 @@ public sealed class DashboardTests : IDisposable
 
         Assert.Equal(expected, answer.StatusCode);
         Assert.Equal("", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+    }
+
+    /// <summary>Any address of this machine's own, and however its name is written.</summary>
+    [Theory]
+    [InlineData("127.0.0.1:0", null)]
+    [InlineData("127.0.0.2:0", null)]
+    [InlineData("[::1]:0", null)]
+    [InlineData("localhost:0", "LOCALHOST")]
+    public async Task OwnAddresses_AreServed(string where, string? host)
+    {
+        var read = CommonOptions.Dashboard.Read(where, "--dashboard")!;
+        Assert.SkipWhen(read.AddressFamily == AddressFamily.InterNetworkV6 && !Socket.OSSupportsIPv6, "There is no IPv6 here.");
+        await using var dashboard = await Dashboard.StartAsync(read, wasAskedFor: true, _feed);
+        using var request = new HttpRequestMessage(HttpMethod.Get, dashboard.Address);
+        request.Headers.Host = host;
+        using var answer = await _client.SendAsync(request, TestContext.Current.CancellationToken);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1")]
+    [InlineData("::1")]
+    [InlineData("nonsense")]
+    [InlineData("29580")]
+    [InlineData("127.0.0.1:99999")]
+    public void WrongAddress_IsRefused(string where) => Assert.Throws<InvalidInputException>(() => CommonOptions.Dashboard.Read(where, "--dashboard"));
+
+    /// <summary>Who asks for the page gets it, however many keep a stream and do not read.</summary>
+    [Fact]
+    public async Task ManyStreams_LeaveRoomForThePage()
+    {
+        await using var dashboard = await Dashboard.StartAsync(AnyPort, wasAskedFor: true, _feed);
+        var codes = new List<HttpStatusCode>();
+        var streams = new List<HttpResponseMessage>();
+        for (var i = 0; i < 60; i++)
+        {
+            streams.Add(await _client.GetAsync(new Uri(dashboard.Address, "events"), HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken));
+            codes.Add(streams[^1].StatusCode);
+        }
+
+        using var answer = await _client.GetAsync(dashboard.Address, TestContext.Current.CancellationToken);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal(12, codes.Count(code => code == HttpStatusCode.ServiceUnavailable));
+        streams.ForEach(stream => stream.Dispose());
     }
 
     [Fact]
