@@ -14,7 +14,13 @@ public sealed class Pictures : IDisposable
     private readonly string _directory = Directory.CreateTempSubdirectory("disttrain-pictures-").FullName;
     private readonly CancellationTokenSource _patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
 
-    public Pictures() => _patience.CancelAfter(Patience);
+    public Pictures()
+    {
+        _patience.CancelAfter(Patience);
+        // Where the data lies on this machine is nobody's affair.
+        var data = Environment.GetEnvironmentVariable("DISTTRAIN_DATA") ?? throw new InvalidOperationException("DISTTRAIN_DATA names no MNIST.");
+        Directory.CreateSymbolicLink(Path.Combine(_directory, "data"), Path.GetFullPath(data));
+    }
 
     private static string Images { get; } = Path.Combine(Deploy.DeployedProgram.Directory, "..", "docs", "images");
 
@@ -30,7 +36,7 @@ public sealed class Pictures : IDisposable
     public async Task Terminal(int columns, int height)
     {
         using var terminal = Processes.Terminal.Start(
-            columns, height, _directory, [], "train", "--workers", "4", "--dataset", "mnist", "--epochs", "40", "--seed", "7", "--out", "runs/four", "--dashboard", "off");
+            columns, height, _directory, [], "train", "--workers", "4", "--dataset", "mnist", "--data", "data", "--epochs", "40", "--seed", "7", "--out", "runs/four", "--dashboard", "off");
         Assert.True(await terminal.ReadUntilAsync(screen => screen.Rows.Any(row => row.StartsWith("epoch 5:", StringComparison.Ordinal)) && screen.Rows.TakeLast(6).Count(row => row.Contains("computing", StringComparison.Ordinal)) == 4, _patience.Token), terminal.Screen.Raw);
         var rows = terminal.Screen.Rows.TakeLast(height).ToList();
         terminal.Type("\x03");
@@ -51,7 +57,7 @@ public sealed class Pictures : IDisposable
     {
         await using var browser = await Browser.StartAsync();
         using var run = StartedProgram.Start(
-            _directory, "train", "--workers", "4", "--dataset", "mnist", "--model", "simple-convnet", "--epochs", "6", "--seed", "7", "--dashboard", "127.0.0.1:0", "--json", "--out", "runs/four");
+            _directory, "train", "--workers", "4", "--dataset", "mnist", "--data", "data", "--model", "simple-convnet", "--epochs", "6", "--seed", "7", "--dashboard", "127.0.0.1:0", "--json", "--out", "runs/four");
         var started = await run.NextAsync("started", _patience.Token);
         var address = new Uri(started.GetProperty("dashboard").GetString()!);
         await run.NextAsync("epoch", _patience.Token);
@@ -74,7 +80,7 @@ public sealed class Pictures : IDisposable
 
         foreach (var rate in (string[])["0.1", "0.03", "0.01"])
         {
-            using var other = StartedProgram.Start(_directory, "train", "--dataset", "mnist", "--epochs", "4", "--lr", rate, "--json", "--out", $"runs/lr-{rate}");
+            using var other = StartedProgram.Start(_directory, "train", "--dataset", "mnist", "--data", "data", "--epochs", "4", "--lr", rate, "--json", "--out", $"runs/lr-{rate}");
             await other.NextAsync("completed", _patience.Token);
             Assert.Equal(0, await other.EndAsync(_patience.Token));
         }
